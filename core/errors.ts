@@ -1,0 +1,140 @@
+/**
+ * Every error that Tidemark raises on purpose: its code, its kind, and what the operator does.
+ * `error.name` is the code, so that Step Functions (`ErrorEquals`) and people's searches match on it.
+ *
+ * A message says what happened and where; `next` says what to do. Neither holds a secret or a row's values.
+ */
+export type ErrorKind =
+  /** passes by itself: the state machine tries again */
+  | 'transient'
+  /** the database says no: somebody has to change something there */
+  | 'source'
+  /** a value or a table that cannot be copied exactly */
+  | 'data'
+  /** the user's definition, command or rights on the target */
+  | 'definition'
+  /** ours: the run stops rather than guess */
+  | 'bug';
+
+const table = {
+  // transient: these codes stand in infra/sync.asl.json, in the Retry of CopyChunk (a test holds both together)
+  SourceUnavailable: [
+    'transient',
+    'The database cannot be reached or went away. Tidemark tries again by itself; if it stays so, look at the database, its network and its log.',
+  ],
+  SourceTimeout: [
+    'transient',
+    'A statement ran into the statement time limit. Tidemark tries again with smaller statements; if it stays so, look for locks or load on the database.',
+  ],
+  StoreUnavailable: [
+    'transient',
+    'The object store did not answer as it should. Tidemark tries again by itself; if it stays so, look at the store’s health and the function’s network.',
+  ],
+  LedgerUnavailable: [
+    'transient',
+    'The ledger (DynamoDB) did not answer as it should. Tidemark tries again by itself; if it stays so, look at its health and throttling.',
+  ],
+  // source
+  SourceRefused: [
+    'source',
+    'Mend the user name, password, rights or TLS settings of source.url, then go on with `tidemark redrive` (or `tidemark run`).',
+  ],
+  TableMissing: [
+    'source',
+    'Create the table, mend its name under tables:, or grant the user of source.url USAGE on the schema; `tidemark check` shows what it sees.',
+  ],
+  TableDenied: ['source', 'GRANT SELECT on the table to the user of source.url, then `tidemark redrive`.'],
+  TableUnsupported: [
+    'source',
+    'Take the table out of tables:, or copy it from a form that is supported (see the message).',
+  ],
+  KeyMissing: [
+    'source',
+    'Give the table a primary key, or name a column with `key:` that is NOT NULL and has a unique index of its own.',
+  ],
+  KeyUnsupported: [
+    'source',
+    'Name another column with `key:`: one that is NOT NULL, unique by itself, and of type smallint, integer, bigint, text, varchar, uuid, date, timestamp, timestamptz or numeric.',
+  ],
+  KeyViolated: [
+    'source',
+    'The key had a NULL or the same value twice. Mend the table’s rows and its unique index (REINDEX), then start over with `tidemark run --fresh`.',
+  ],
+  TableChanged: [
+    'source',
+    'The table is no longer as the run planned it. Start over with `tidemark run --fresh`; the snapshot that readers see stays as it is until then.',
+  ],
+  SourceFailed: [
+    'source',
+    'The database refused the statement; its own words are in the message. Mend the cause, then `tidemark redrive`.',
+  ],
+  // data
+  ValueNotRepresentable: [
+    'data',
+    'The file’s type cannot hold this value exactly. List the column under `as_text:` of its table to copy it as the database’s exact text, then `tidemark run`; or mend the rows.',
+  ],
+  // definition
+  DefinitionInvalid: [
+    'definition',
+    'Mend the definition at the place that is named; `tidemark check` reads it again.',
+  ],
+  DefinitionMissing: ['definition', 'Write the file, or name another with --config.'],
+  EnvironmentMissing: ['definition', 'Set the environment variable, or write the value into the definition.'],
+  StoreDenied: [
+    'definition',
+    'Give the function’s role the right to do this on the bucket (`tidemark check` lists what it needs), then `tidemark redrive`.',
+  ],
+  LedgerDenied: [
+    'definition',
+    'Give the function’s role the right to do this on the ledger table, then `tidemark redrive`.',
+  ],
+  UsageWrong: ['definition', 'See `tidemark --help`.'],
+  CloudBusy: ['definition', 'Wait for the other process, or use another folder with --home.'],
+  CloudBroken: ['definition', 'Mend what the message names, then try again; what was committed stays.'],
+  RunUnknown: ['definition', '`tidemark runs` lists the runs.'],
+  // the run
+  RunIncomplete: [
+    'source',
+    'Tables that are complete are published. Mend the causes above, then `tidemark redrive`: it copies only what is missing.',
+  ],
+  RunSuperseded: ['definition', 'Nothing to do: a newer run has taken over this run’s tables.'],
+  // bug
+  FormatTooNew: [
+    'bug',
+    'This was written by a newer Tidemark. Use that version, or start over with `tidemark run --fresh`.',
+  ],
+  ProtocolViolation: [
+    'bug',
+    'The run stopped rather than guess. Nothing that is published is affected. Please report it with this message.',
+  ],
+} as const satisfies Record<string, readonly [ErrorKind, string]>;
+
+export type ErrorCode = keyof typeof table;
+
+export const errorCodes = Object.keys(table) as ErrorCode[];
+
+export const kindOf = (code: ErrorCode): ErrorKind => table[code][0];
+
+/** What the operator does about it. */
+export const nextStepOf = (code: ErrorCode): string => table[code][1];
+
+export const isErrorCode = (name: string): name is ErrorCode => Object.hasOwn(table, name);
+
+export class TidemarkError extends Error {
+  readonly code: ErrorCode;
+
+  /** @param message what happened and where: one or two sentences, without the next step */
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = code;
+    this.code = code;
+  }
+
+  get kind(): ErrorKind {
+    return kindOf(this.code);
+  }
+
+  get next(): string {
+    return nextStepOf(this.code);
+  }
+}

@@ -90,7 +90,8 @@ export type Batch = {
   readonly rows: number;
   /** in the order of the columns that were asked for */
   readonly columns: readonly ColumnVector[];
-  /** the key of the last row, as text that the database reads back as exactly this key */
+  /** the keys of the first and the last row, as text that the database reads back as exactly these keys */
+  readonly firstKey: string;
   readonly lastKey: string;
 };
 

@@ -47,6 +47,8 @@ export type ReadLimits = {
   readonly statementMs: number;
   /** at most this many rows a statement */
   readonly statementRows: number;
+  /** at most this many rows a batch, up to `batchRowsMax` */
+  readonly batchRows: number;
 };
 
 export type SourceIdentity = {

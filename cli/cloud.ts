@@ -1,0 +1,60 @@
+import type { Ledger } from '../core/ledger/ledger.ts';
+import type { Keys } from '../core/objects/keys.ts';
+import type { ObjectStore } from '../core/objects/store.ts';
+
+export type ExecutionStatus =
+  | 'RUNNING'
+  | 'PENDING_REDRIVE'
+  | 'SUCCEEDED'
+  | 'FAILED'
+  | 'TIMED_OUT'
+  | 'ABORTED';
+
+export type Execution = {
+  readonly arn: string;
+  readonly status: ExecutionStatus;
+  readonly startedAt: Date;
+  readonly stoppedAt: Date | null;
+  readonly redriveCount: number;
+  /** of a succeeded one */
+  readonly output: unknown;
+  /** of a failed one: the error's name, and its message without Lambda's JSON around it */
+  readonly error: string | null;
+  readonly message: string | null;
+};
+
+/** What the children of an execution's Map are doing; counts are of chunks. */
+export type ChunkActivity = {
+  readonly total: number;
+  readonly running: number;
+  readonly waiting: number;
+  readonly succeeded: number;
+  readonly failed: number;
+  /** tries after the first one, of all children since this process began to look */
+  readonly retries: number;
+  /** the newest failure that was seen: `SourceUnavailable: …` */
+  readonly lastFailure: string | null;
+  /** places (in the run) of the tables whose chunks are running right now → how many */
+  readonly runningByTable: ReadonlyMap<number, number>;
+  readonly retriesByTable: ReadonlyMap<number, number>;
+};
+
+/** A deployed sync as the command line sees it: the embedded cloud here, AWS there. Errors are `TidemarkError`s. */
+export interface Cloud {
+  readonly ledger: Ledger;
+  readonly store: ObjectStore;
+  readonly keys: Keys;
+  /** where a key's object can be looked at: `.tidemark/s3/lake/…` or `s3://lake/…` */
+  place(key: string): string;
+  /** @returns the execution's ARN */
+  start(input: { readonly fresh: boolean }): Promise<string>;
+  /** @returns null where Step Functions does not know it */
+  execution(arn: string): Promise<Execution | null>;
+  /** Goes on with a failed, timed-out or aborted execution from the state in which it ended. */
+  redrive(arn: string): Promise<void>;
+  /** Aborts the execution. Functions that are at work go on to the end of their part; waits for them where it can. */
+  stopAtPartBoundary(arn: string): Promise<void>;
+  /** null before the Map has begun */
+  activity(arn: string): Promise<ChunkActivity | null>;
+  close(): Promise<void>;
+}

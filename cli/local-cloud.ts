@@ -1,0 +1,131 @@
+import { join, relative } from 'node:path';
+import {
+  DescribeExecutionCommand,
+  DescribeMapRunCommand,
+  ExecutionDoesNotExist,
+  ListMapRunsCommand,
+  RedriveExecutionCommand,
+  SFNClient,
+  StartExecutionCommand,
+  StopExecutionCommand,
+} from '@aws-sdk/client-sfn';
+import type { Definition } from '../core/definition/options.ts';
+import { TidemarkError } from '../core/errors.ts';
+import { dynamodbClient, dynamodbLedger } from '../core/ledger/dynamodb.ts';
+import { keysOf, parseTarget } from '../core/objects/keys.ts';
+import { s3Client, s3Store } from '../core/objects/s3.ts';
+import {
+  type LocalCloud,
+  ledgerTable,
+  localCredentials,
+  localRegion,
+  openStorage,
+  startCloud,
+} from '../local/cloud.ts';
+import { liveEndpoints } from '../local/instance.ts';
+import { childWatch } from './child-watch.ts';
+import type { Cloud, Execution, ExecutionStatus } from './cloud.ts';
+import { messageOf } from './failure-message.ts';
+
+export type LocalCloudOptions = {
+  readonly home: string;
+  readonly definition: Definition;
+  readonly definitionFile: string;
+  /** run: the whole cloud; look: what is stored, or the cloud of the process that runs it */
+  readonly mode: 'run' | 'look';
+  readonly environment: Readonly<Record<string, string | undefined>>;
+};
+
+export async function openLocalCloud(options: LocalCloudOptions): Promise<Cloud> {
+  const { home, definition } = options;
+  const full: LocalCloud | null =
+    options.mode === 'run' || liveEndpoints(home) !== null ? await startCloud(options) : null;
+  const storage = full ?? (await openStorage(home));
+  const { endpoints } = storage;
+  const common = { region: localRegion, credentials: localCredentials };
+  const target = parseTarget(definition.target.url);
+  const dynamodb = dynamodbClient({ ...common, endpoint: endpoints.dynamodb });
+  const s3 = s3Client({ ...common, endpoint: endpoints.s3 });
+  const sfn = endpoints.sfn === null ? null : new SFNClient({ ...common, endpoint: endpoints.sfn });
+  const watch = sfn && childWatch(sfn);
+
+  const stepFunctions = (): SFNClient => {
+    if (sfn) return sfn;
+    throw new TidemarkError('CloudBroken', `no process runs the embedded cloud of ${home}`);
+  };
+
+  return {
+    ledger: dynamodbLedger(dynamodb, ledgerTable),
+    store: s3Store(s3, target.bucket),
+    keys: keysOf(target, definition.name),
+    place: (key) => relative(process.cwd(), join(home, 's3', target.bucket, key)),
+
+    async start({ fresh }) {
+      const started = await stepFunctions().send(
+        new StartExecutionCommand({
+          stateMachineArn: full!.stateMachineArn,
+          input: JSON.stringify({ fresh }),
+        }),
+      );
+      return started.executionArn!;
+    },
+
+    async execution(executionArn): Promise<Execution | null> {
+      if (!sfn) return null;
+      try {
+        const found = await sfn.send(new DescribeExecutionCommand({ executionArn }));
+        return {
+          arn: executionArn,
+          status: found.status as ExecutionStatus,
+          startedAt: found.startDate!,
+          stoppedAt: found.stopDate ?? null,
+          redriveCount: found.redriveCount ?? 0,
+          output: found.output === undefined ? null : JSON.parse(found.output),
+          error: found.error ?? null,
+          message: messageOf(found.cause),
+        };
+      } catch (error) {
+        if (error instanceof ExecutionDoesNotExist) return null;
+        throw error;
+      }
+    },
+
+    async redrive(executionArn) {
+      await stepFunctions().send(new RedriveExecutionCommand({ executionArn }));
+    },
+
+    async stopAtPartBoundary(executionArn) {
+      await stepFunctions().send(
+        new StopExecutionCommand({ executionArn, error: 'Tidemark.Stopped', cause: 'stopped by the user' }),
+      );
+      await full?.windDown();
+    },
+
+    async activity(executionArn) {
+      if (!sfn || !watch) return null;
+      const { mapRuns } = await sfn.send(new ListMapRunsCommand({ executionArn, maxResults: 1 }));
+      const mapRunArn = mapRuns?.[0]?.mapRunArn;
+      if (!mapRunArn) return null;
+      const { itemCounts } = await sfn.send(new DescribeMapRunCommand({ mapRunArn }));
+      const children = await watch.look(mapRunArn);
+      return {
+        total: Number(itemCounts?.total ?? 0),
+        running: Number(itemCounts?.running ?? 0),
+        waiting: Number(itemCounts?.pending ?? 0),
+        succeeded: Number(itemCounts?.succeeded ?? 0),
+        failed:
+          Number(itemCounts?.failed ?? 0) +
+          Number(itemCounts?.timedOut ?? 0) +
+          Number(itemCounts?.aborted ?? 0),
+        ...children,
+      };
+    },
+
+    async close() {
+      dynamodb.destroy();
+      s3.destroy();
+      sfn?.destroy();
+      await storage.stop();
+    },
+  };
+}

@@ -1,0 +1,77 @@
+import type { Format } from '../formats/format.ts';
+import type { AttemptStamp, ChunkId, Ledger, Part, PartFile } from '../ledger/ledger.ts';
+import { sha256Of } from '../objects/checksum.ts';
+import type { Keys } from '../objects/keys.ts';
+import type { ObjectStore } from '../objects/store.ts';
+import type { TableName } from '../sources/source.ts';
+import type { EncodedPart } from './encode-parts.ts';
+import { attemptMetadata, renamePart } from './rename.ts';
+
+export type CommitPlaces = {
+  readonly ledger: Ledger;
+  readonly store: ObjectStore;
+  readonly keys: Keys;
+  readonly format: Format;
+};
+
+export type Committed =
+  /** part n is mine, and its file has its final name */
+  | { readonly outcome: 'mine'; readonly part: Part }
+  /** another attempt was first; its part is what counts */
+  | { readonly outcome: 'another'; readonly part: Part }
+  /** the run has been swept */
+  | { readonly outcome: 'over' };
+
+async function stage(
+  { store, keys, format }: CommitPlaces,
+  chunk: ChunkId,
+  table: TableName,
+  n: number,
+  encoded: NonNullable<EncodedPart['file']>,
+  attempt: AttemptStamp,
+): Promise<PartFile> {
+  const staged = keys.staged(chunk.run, table, chunk.chunk, n, attempt.id, format.extension);
+  const sha256 = sha256Of(encoded.pieces);
+  // one PutObject from memory: the SDK can repeat it whole
+  const result = await store.put(staged, Buffer.concat(encoded.pieces, encoded.bytes), sha256, {
+    mediaType: format.mediaType,
+    metadata: { [attemptMetadata]: attempt.id },
+  });
+  return {
+    staged,
+    stagedEtag: result.outcome === 'written' ? result.etag : '',
+    final: keys.final(table, chunk.run, chunk.chunk, n, format.extension),
+    size: encoded.bytes,
+    sha256,
+    firstKey: encoded.firstKey,
+    lastKey: encoded.lastKey,
+  };
+}
+
+/**
+ * Takes an encoded part through the protocol: stage, commit, rename.
+ *
+ * An error leaves everything as it is, the staged file too: a request without an answer may have taken effect, or
+ * may still. The next attempt finds in the log what became of it. A staged file is deleted only when the log names
+ * another file for this part, or when the final name holds it.
+ */
+export async function commitPart(
+  places: CommitPlaces,
+  chunk: ChunkId,
+  table: TableName,
+  n: number,
+  encoded: EncodedPart,
+  attempt: AttemptStamp,
+  nowMs: () => number,
+): Promise<Committed> {
+  const { ledger, store } = places;
+  const readAt = new Date(nowMs()).toISOString();
+  const file = encoded.file && (await stage(places, chunk, table, n, encoded.file, attempt));
+  const { from, to, last, rows } = encoded;
+  const part = await ledger.commitPart({ ...chunk, n, from, to, last, rows, file, attempt, readAt });
+  if (part.attempt.id !== attempt.id) {
+    if (file) await store.delete([file.staged]);
+    return { outcome: 'another', part };
+  }
+  return (await renamePart(store, part)) ? { outcome: 'mine', part } : { outcome: 'over' };
+}

@@ -1,0 +1,194 @@
+import { isDeepStrictEqual } from 'node:util';
+import { formatTableName } from '../definition/table-name.ts';
+import { TidemarkError } from '../errors.ts';
+import { batchRowsMax } from '../formats/column.ts';
+import type { AttemptStamp, ChunkId, Ledger, Part } from '../ledger/ledger.ts';
+import type { ChunkOrder } from '../plan/chunk-order.ts';
+import type { Source, TableDescription } from '../sources/source.ts';
+import { type CommitPlaces, commitPart } from './commit.ts';
+import { encodeParts } from './encode-parts.ts';
+import { renamePart } from './rename.ts';
+
+export type CopyPlaces = CommitPlaces & { readonly source: Source };
+
+export type ChunkOutcome = {
+  /** done: the chunk's log is complete. more: call again. over: the run has ended, nothing is left to do */
+  readonly status: 'done' | 'more' | 'over';
+  /** that this invocation committed */
+  readonly rows: number;
+  readonly parts: number;
+};
+
+export type Clock = {
+  readonly nowMs: () => number;
+  /** of this invocation */
+  readonly remainingMs: () => number;
+};
+
+/** Kept free at an invocation's end, to stage, commit and rename the part at hand. */
+const reserveMsMax = 30_000;
+
+function holdAgainstPlan(planned: TableDescription, found: TableDescription): void {
+  const name = formatTableName(planned);
+  if (planned.identity !== found.identity) {
+    throw new TidemarkError(
+      'TableChanged',
+      `table ${name}: another table (or database) stands under this name since the run was planned`,
+    );
+  }
+  for (const column of planned.columns) {
+    const now = found.columns.find(({ id }) => id === column.id);
+    const place = `table ${name}, column ${JSON.stringify(column.name)}`;
+    if (!now) throw new TidemarkError('TableChanged', `${place}: dropped since the run was planned`);
+    if (!isDeepStrictEqual(column, now)) {
+      throw new TidemarkError(
+        'TableChanged',
+        `${place}: planned as ${column.name} ${column.sourceType}${column.nullable ? '' : ' NOT NULL'}, found as ${now.name} ${now.sourceType}${now.nullable ? '' : ' NOT NULL'}`,
+      );
+    }
+  }
+  const added = found.columns.find(({ id }) => !planned.columns.some((column) => column.id === id));
+  if (added) {
+    throw new TidemarkError(
+      'TableChanged',
+      `table ${name}, column ${JSON.stringify(added.name)}: added since the run was planned`,
+    );
+  }
+  if (!isDeepStrictEqual(planned.key, found.key)) {
+    throw new TidemarkError(
+      'TableChanged',
+      `table ${name}: planned along key ${JSON.stringify(planned.key.column)}, which is now ${JSON.stringify(found.key.column)}`,
+    );
+  }
+}
+
+/** An attempt that began later than mine has taken over: I am the zombie. Equal times are told apart by id. */
+const isLater = (other: AttemptStamp, mine: AttemptStamp): boolean =>
+  other.startedAt > mine.startedAt || (other.startedAt === mine.startedAt && other.id > mine.id);
+
+/**
+ * Copies a chunk from the end of its log on, part by part, until its range is finished or the invocation's time is
+ * nearly up. Whatever another attempt does at the same time, the log has one part after the other and each of their
+ * files is whole; see docs/design/part-log.md.
+ *
+ * While a part is staged, committed and renamed, the next one is already being read; it is committed only after the
+ * one before has its final name.
+ *
+ * @throws TidemarkError of the source, the store, the ledger; TableChanged
+ */
+export async function copyChunk(
+  places: CopyPlaces,
+  order: ChunkOrder,
+  attempt: AttemptStamp,
+  clock: Clock,
+): Promise<ChunkOutcome> {
+  const { ledger, store, source } = places;
+  const chunk: ChunkId = { sync: order.sync, run: order.run, table: order.table, chunk: order.chunk };
+  const reserveMs = Math.min(reserveMsMax, clock.remainingMs() / 4);
+  const isTimeUp = () => clock.remainingMs() <= reserveMs;
+  let rows = 0;
+  let parts = 0;
+  const outcome = (status: ChunkOutcome['status']): ChunkOutcome => ({ status, rows, parts });
+
+  if (await isOver(ledger, chunk)) return outcome('over');
+
+  let last = await ledger.lastPart(chunk);
+  if (last && !(await renamePart(store, last))) return outcome(await whyGone(ledger, last));
+  if (last?.last) return outcome('done');
+
+  if (order.range === null) {
+    const nothing = { from: null, to: null, last: true, rows: 0, file: null };
+    await commitPart(places, chunk, order.description, 0, nothing, attempt, clock.nowMs);
+    return outcome('done');
+  }
+  const { range, description, limits } = order;
+  holdAgainstPlan(
+    description,
+    await source.describe(
+      description,
+      description.columns.filter(({ transfer }) => transfer === 'text').map(({ name }) => name),
+      description.key.column,
+    ),
+  );
+
+  for (;;) {
+    const step = await copyFrom(last);
+    if (step.status !== 'overtaken') return outcome(step.status);
+    last = step.by;
+    if (!(await renamePart(store, last))) return outcome(await whyGone(ledger, last));
+    if (last.last) return outcome('done');
+    if (isLater(last.attempt, attempt)) return outcome('more');
+  }
+
+  /** Reads and commits from the end of part `after` on, until there is a reason to stop. */
+  async function copyFrom(
+    after: Part | null,
+  ): Promise<{ status: ChunkOutcome['status'] } | { status: 'overtaken'; by: Part }> {
+    const first = after ? after.n + 1 : 0;
+    const rest = { after: after ? after.to : range!.after, upTo: range!.upTo };
+    const encoded = encodeParts(
+      source,
+      description,
+      rest,
+      { ...limits, batchRows: Math.min(batchRowsMax, limits.partRows) },
+      places.format,
+      (n) => ({
+        'tidemark.sync': order.sync,
+        'tidemark.run': order.run,
+        'tidemark.table': formatTableName(description),
+        'tidemark.chunk': String(order.chunk),
+        'tidemark.part': String(first + n),
+      }),
+      isTimeUp,
+      clock.nowMs,
+    );
+    let n = first;
+    let pending: ReturnType<typeof commitPart> | null = null;
+    let finished = false;
+    try {
+      if (isTimeUp()) return { status: 'more' };
+      for await (const part of encoded) {
+        const before = await settle();
+        if (before) return before;
+        finished = part.last;
+        pending = commitPart(places, chunk, description, n++, part, attempt, clock.nowMs);
+        pending.catch(() => {}); // it is awaited in settle(), after the next part has been read
+      }
+    } catch (error) {
+      // a part that is on its way is not given up because reading the next one failed
+      await settle();
+      throw error;
+    }
+    return (await settle()) ?? { status: finished ? 'done' : 'more' };
+
+    async function settle(): Promise<{ status: 'over' } | { status: 'overtaken'; by: Part } | null> {
+      if (!pending) return null;
+      const committed = await pending;
+      pending = null;
+      switch (committed.outcome) {
+        case 'mine':
+          rows += committed.part.rows;
+          parts += 1;
+          return null;
+        case 'another':
+          return { status: 'overtaken', by: committed.part };
+        case 'over':
+          return { status: 'over' };
+      }
+    }
+  }
+}
+
+async function isOver(ledger: Ledger, { sync, run }: { sync: string; run: string }): Promise<boolean> {
+  const found = await ledger.run(sync, run);
+  return found?.status !== 'running';
+}
+
+/** A committed part's file has vanished. That is in order only after its run has ended and was swept. */
+async function whyGone(ledger: Ledger, part: Part): Promise<'over'> {
+  if (await isOver(ledger, part)) return 'over';
+  throw new TidemarkError(
+    'ProtocolViolation',
+    `part ${part.n} of chunk ${part.chunk} is committed, but neither ${part.file?.staged} nor ${part.file?.final} holds it`,
+  );
+}

@@ -1,0 +1,56 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { TidemarkError } from '../errors.ts';
+import type { Part, PartFile } from '../ledger/ledger.ts';
+import type { ObjectStore, StoredObject } from '../objects/store.ts';
+
+/** Under which name in an object's metadata the attempt stands that staged it. */
+export const attemptMetadata = 'tidemark-attempt';
+
+/** Whether an object is the file that the ledger committed: never judged by an ETag, which S3 changes. */
+export const isAsCommitted = (found: StoredObject, part: Part, file: PartFile): boolean =>
+  found.size === file.size &&
+  found.sha256 === file.sha256 &&
+  found.metadata[attemptMetadata] === part.attempt.id;
+
+const triesMax = 5;
+
+/**
+ * Gives a committed part's file its final name, or finds that it has it. May be called by several attempts at once,
+ * at any time after the commit, as often as one likes.
+ *
+ *   copy staged → final, if nothing is there
+ *     copied                        → delete the staged file
+ *     something is there            → as committed? then delete the staged file; else stop: never overwrite
+ *     the staged file has gone      → another attempt was here before; the final name must hold it
+ *     somebody writes it right now  → look, try again
+ *
+ * @returns false where the staged file and the final name are both gone: the run was swept, it is over
+ * @throws TidemarkError ProtocolViolation where another object is under the final name
+ */
+export async function renamePart(store: ObjectStore, part: Part): Promise<boolean> {
+  const { file } = part;
+  if (!file) return true;
+  for (let tries = 1; ; tries++) {
+    const copy = await store.copyToAbsent(file.staged, file.final, file.stagedEtag);
+    const known = copy.outcome === 'copied' && copy.sha256 === file.sha256;
+    const found = known ? null : await store.head(file.final);
+    if (found && !isAsCommitted(found, part, file)) {
+      throw new TidemarkError(
+        'ProtocolViolation',
+        `s3://${store.bucket}/${file.final} holds another file than the ledger committed under this name`,
+      );
+    }
+    if (known || found) {
+      await store.delete([file.staged]);
+      return true;
+    }
+    if (copy.outcome === 'source-gone') return false;
+    if (tries === triesMax) {
+      throw new TidemarkError(
+        'StoreUnavailable',
+        `s3://${store.bucket}/${file.final} is being written by somebody else`,
+      );
+    }
+    await sleep(100 * 2 ** tries * Math.random());
+  }
+}

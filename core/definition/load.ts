@@ -1,0 +1,164 @@
+import { isMap, LineCounter, parseDocument } from 'yaml';
+import { z } from 'zod';
+import { TidemarkError } from '../errors.ts';
+import { nearestWord } from './nearest.ts';
+import { type Definition, definitionOptions } from './options.ts';
+import { formatPath, type PathStep, resolveReferences } from './references.ts';
+import { formatTableName, parseTableName } from './table-name.ts';
+
+type Issue = z.core.$ZodIssue;
+
+/** The schema below wrappers such as defaults and preprocessing. */
+function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
+  const def = schema._zod.def as { type: string; innerType?: z.core.$ZodType; out?: z.core.$ZodType };
+  if (def.innerType) return unwrap(def.innerType);
+  if (def.type === 'pipe' && def.out) return unwrap(def.out);
+  return schema;
+}
+
+/** The options that are known at a path of the definition. */
+function knownOptions(path: readonly PropertyKey[]): string[] {
+  let schema = unwrap(definitionOptions);
+  for (const step of path) {
+    if (schema instanceof z.ZodArray) schema = unwrap(schema.element);
+    else if (schema instanceof z.ZodObject) {
+      const next: z.core.$ZodType | undefined = schema.shape[String(step)];
+      if (!next) return [];
+      schema = unwrap(next);
+    } else return [];
+  }
+  return schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
+}
+
+function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
+  let at = value;
+  for (const step of path) at = (at as Record<PropertyKey, unknown> | undefined)?.[step];
+  return at;
+}
+
+/** What stood there, for a message; addresses are left out, they may hold a password. */
+function shown(value: unknown, path: readonly PropertyKey[]): string {
+  if (value === undefined) return 'nothing stands there';
+  if (path.at(-1) === 'url' && path[0] === 'source') return 'the address there is of another form';
+  if (value === null) return 'an empty value stands there';
+  if (Array.isArray(value)) return 'a list stands there';
+  if (typeof value === 'object') return 'a group of options stands there';
+  return `${JSON.stringify(value)} stands there`;
+}
+
+function allowed(issue: Issue, known: string): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return `allowed is ${issue.expected === 'object' ? 'a group of options' : issue.expected === 'array' ? 'a list' : `a ${issue.expected}`}`;
+    case 'invalid_value':
+      return `allowed: ${issue.values.map(String).join(', ')}`;
+    case 'too_small':
+      return issue.origin === 'array'
+        ? `allowed: at least ${issue.minimum} of them`
+        : issue.origin === 'string'
+          ? 'allowed: a text that is not empty'
+          : `allowed: ${issue.minimum} or more`;
+    case 'too_big':
+      return `allowed: at most ${issue.maximum}`;
+    case 'invalid_union':
+      return 'allowed: a number of bytes, with or without a unit: 67108864, 64MiB, 1GiB';
+    default:
+      return `allowed: ${known || issue.message}`;
+  }
+}
+
+function explain(issue: Issue, value: unknown, place: (path: readonly PropertyKey[]) => string): string[] {
+  if (issue.code === 'unrecognized_keys') {
+    const known = knownOptions(issue.path);
+    return issue.keys.map((key) => {
+      const near = nearestWord(key, known);
+      const hint = near ? `; did you mean ${near}?` : '';
+      return `${place([...issue.path, key])}: unknown option ${JSON.stringify(key)}${hint} Known here: ${known.join(', ')}`;
+    });
+  }
+  const found = valueAt(value, issue.path);
+  const words = issue.code === 'invalid_value' ? issue.values.map(String) : [];
+  const near = typeof found === 'string' ? nearestWord(found, words) : null;
+  return [
+    `${place(issue.path)}: ${shown(found, issue.path)}; ${allowed(issue, '')}${near ? `; did you mean ${near}?` : ''}`,
+  ];
+}
+
+/** Rules that hold between options. */
+function furtherProblems(definition: Definition, place: (path: readonly PropertyKey[]) => string): string[] {
+  const problems: string[] = [];
+  const seen = new Map<string, number>();
+  definition.tables.forEach((table, index) => {
+    const name = parseTableName(table.name);
+    if (!name) {
+      problems.push(
+        `${place(['tables', index, 'name'])}: ${JSON.stringify(table.name)} is no table’s name; allowed: table, schema.table, or each in double quotes where it holds a dot`,
+      );
+      return;
+    }
+    const spelled = formatTableName(name);
+    const before = seen.get(spelled);
+    if (before !== undefined)
+      problems.push(
+        `${place(['tables', index])}: ${spelled} stands already at tables[${before}]; allowed: each table once`,
+      );
+    seen.set(spelled, index);
+  });
+  return problems;
+}
+
+/**
+ * Reads a sync definition.
+ * @param text the YAML of `file`, which messages name
+ * @param environment where `${NAME}` is looked up; null leaves references as they stand, for those who need
+ *   neither the source nor its address
+ * @throws TidemarkError DefinitionInvalid (with every problem that was found), EnvironmentMissing
+ */
+export function loadDefinition(
+  text: string,
+  file: string,
+  environment: Readonly<Record<string, string | undefined>> | null,
+): Definition {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const broken = document.errors[0];
+  if (broken) {
+    const { line, col } = lines.linePos(broken.pos[0]);
+    throw new TidemarkError(
+      'DefinitionInvalid',
+      `${file}:${line}:${col}: this is not YAML: ${broken.message}`,
+    );
+  }
+  if (!isMap(document.contents)) {
+    throw new TidemarkError(
+      'DefinitionInvalid',
+      `${file}: the file holds no options; allowed at the top: ${knownOptions([]).join(', ')}`,
+    );
+  }
+
+  const place = (path: readonly PropertyKey[]): string => {
+    const steps = path.map((step): PathStep => (typeof step === 'symbol' ? String(step) : step));
+    for (let length = steps.length; length > 0; length--) {
+      const node = document.getIn(steps.slice(0, length), true) as { range?: [number] } | undefined;
+      if (node?.range) return `${file}:${lines.linePos(node.range[0]).line}: ${formatPath(steps)}`;
+    }
+    return `${file}: ${formatPath(steps) || 'the top'}`;
+  };
+
+  const raw: unknown = document.toJS();
+  let value: unknown = raw;
+  if (environment) {
+    try {
+      value = resolveReferences(raw, environment);
+    } catch (error) {
+      if (!(error instanceof TidemarkError)) throw error;
+      throw new TidemarkError(error.code, `${file}: ${error.message}`);
+    }
+  }
+  const result = definitionOptions.safeParse(value);
+  const problems = result.success
+    ? furtherProblems(result.data, place)
+    : result.error.issues.flatMap((issue) => explain(issue, raw, place));
+  if (result.success && problems.length === 0) return result.data;
+  throw new TidemarkError('DefinitionInvalid', problems.join('\n'));
+}

@@ -1,0 +1,142 @@
+import { z } from 'zod';
+
+/**
+ * Every option of a sync definition, declared once: its type, its default, what it means. Validation, defaults,
+ * the options page of the docs and the nearest-word hints all derive from here.
+ */
+
+const units: Readonly<Record<string, number>> = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
+
+/** A number of bytes: 67108864, or with a unit: 64MiB. */
+const bytes = z.union([
+  z.number().int().positive(),
+  z
+    .string()
+    .regex(/^\d+ ?(B|KiB|MiB|GiB)$/, 'a number of bytes, with or without a unit: 67108864, 64MiB, 1GiB')
+    .transform((text) => {
+      const [, amount, unit] = /^(\d+) ?(\w+)$/.exec(text)!;
+      return Number(amount) * units[unit!]!;
+    }),
+]);
+
+const syncName = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,39}$/, 'lower-case letters, digits and hyphens, a letter first, at most 40')
+  .describe('The sync’s name. It stands in the ledger, in staging and in the names of what is deployed.');
+
+const source = z
+  .strictObject({
+    type: z.enum(['postgres']).describe('The kind of database.'),
+    url: z
+      .string()
+      .regex(/^(postgres(ql)?:\/\/|\$\{)/, 'postgres://user:password@host:port/database')
+      .describe(
+        'Where the database is: `postgres://user:password@host:port/database?sslmode=verify-full&sslrootcert=ca.pem`. Write the secret as `${VARIABLE}`.',
+      ),
+    statement_milliseconds: z
+      .number()
+      .int()
+      .min(10)
+      .max(60_000)
+      .default(200)
+      .describe(
+        'About how long one statement may keep the server busy; statements grow and shrink towards it.',
+      ),
+    statement_rows: z
+      .number()
+      .int()
+      .min(1)
+      .max(1_000_000)
+      .default(100_000)
+      .describe('At most this many rows a statement.'),
+  })
+  .describe('Where rows come from.');
+
+const table = z.strictObject({
+  name: z
+    .string()
+    .min(1)
+    .describe(
+      'schema.table, as the database spells it (upper and lower case count). A name that holds a dot or a quote is written in double quotes. Without a schema: public.',
+    ),
+  key: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('The column to walk along: unique and NOT NULL. Default: the primary key.'),
+  as_text: z
+    .array(z.string().min(1))
+    .default([])
+    .describe(
+      'Columns to copy as the database’s exact text, where the file’s own type cannot hold every value.',
+    ),
+});
+
+const target = z
+  .strictObject({
+    url: z
+      .string()
+      .regex(
+        /^(s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/[A-Za-z0-9!_.*'()/-]*)?|\$\{.*)$/,
+        's3://bucket/prefix',
+      )
+      .describe('Where files go: `s3://bucket/prefix`.'),
+    compression: z
+      .enum(['auto', 'zstd', 'snappy', 'none'])
+      .default('auto')
+      .describe('Of the files’ pages. auto: zstd where Node has it (22.15 and later), else snappy.'),
+  })
+  .describe('The data lake.');
+
+const part = z
+  .strictObject({
+    rows: z.number().int().min(1).default(1_000_000).describe('Close a part at this many rows …'),
+    bytes: bytes
+      .refine((n) => n <= 1024 ** 3, 'at most 1GiB: a part is held in memory')
+      .default(64 * 1024 ** 2)
+      .describe('… or when its file has this size …'),
+    seconds: z.number().min(1).default(60).describe('… or when it has been read for this long.'),
+  })
+  .prefault({})
+  .describe('A part is one file and one checkpoint: what a crash can cost at most.');
+
+const chunk = z
+  .strictObject({
+    rows: z.number().int().min(1).default(1_000_000).describe('About how many rows a chunk holds.'),
+  })
+  .prefault({})
+  .describe('A chunk is a key range that one function works on; chunks run side by side.');
+
+const retry = z
+  .strictObject({
+    kind: z.enum(['exponential', 'fixed', 'none']).default('exponential').describe('How waits grow.'),
+    attempts: z.number().int().min(0).max(100).default(6).describe('Tries after the first one.'),
+    interval_seconds: z.number().int().min(1).max(3600).default(1).describe('The first wait.'),
+    max_interval_seconds: z.number().int().min(1).max(3600).default(60).describe('The longest wait.'),
+  })
+  .prefault({})
+  .describe('What the state machine does when a chunk’s function fails for a reason that passes by itself.');
+
+export const definitionOptions = z.strictObject({
+  name: syncName,
+  source,
+  tables: z
+    .array(z.preprocess((value) => (typeof value === 'string' ? { name: value } : value), table))
+    .min(1)
+    .describe('The tables to copy: names, or names with options.'),
+  target,
+  part,
+  chunk,
+  concurrency: z
+    .number()
+    .int()
+    .min(1)
+    .max(1000)
+    .default(4)
+    .describe('At most this many chunks at once: as many connections to the source.'),
+  retry,
+});
+
+/** A valid definition with its defaults, as the rest of the program uses it. */
+export type Definition = z.output<typeof definitionOptions>;
+export type TableOptions = Definition['tables'][number];

@@ -1,0 +1,55 @@
+import { TidemarkError } from '../errors.ts';
+
+const reference = /\$\{([^}]*)\}/g;
+
+export type PathStep = string | number;
+
+/** `tables[1].key`, as messages name a place in the definition. */
+export const formatPath = (path: readonly PathStep[]): string =>
+  path.reduce<string>(
+    (text, step) => (typeof step === 'number' ? `${text}[${step}]` : text ? `${text}.${step}` : step),
+    '',
+  );
+
+/**
+ * Replaces every `${NAME}` in the strings of a parsed file by the environment's value.
+ * @throws TidemarkError EnvironmentMissing, DefinitionInvalid
+ */
+export function resolveReferences(
+  value: unknown,
+  environment: Readonly<Record<string, string | undefined>>,
+  path: readonly PathStep[] = [],
+): unknown {
+  if (typeof value === 'string') {
+    return value.replace(reference, (whole, name: string) => {
+      if (!/^[A-Za-z_]\w*$/.test(name)) {
+        throw new TidemarkError(
+          'DefinitionInvalid',
+          `${formatPath(path)}: ${whole} is not a reference; allowed is \${NAME} with the name of an environment variable`,
+        );
+      }
+      const found = environment[name];
+      if (found === undefined || found === '') {
+        throw new TidemarkError(
+          'EnvironmentMissing',
+          `${formatPath(path)}: the definition asks for $${name}, which is ${found === undefined ? 'not set' : 'empty'} in the environment`,
+        );
+      }
+      return found;
+    });
+  }
+  if (Array.isArray(value)) {
+    return value.map((item, index) => resolveReferences(item, environment, [...path, index]));
+  }
+  if (value !== null && typeof value === 'object') {
+    return Object.fromEntries(
+      Object.entries(value).map(([key, item]) => [key, resolveReferences(item, environment, [...path, key])]),
+    );
+  }
+  return value;
+}
+
+/** The names of the environment variables that a definition's text refers to. */
+export const referencedVariables = (text: string): string[] => [
+  ...new Set([...text.matchAll(reference)].map((match) => match[1]!)),
+];

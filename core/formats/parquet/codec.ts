@@ -1,0 +1,66 @@
+import zlib from 'node:zlib';
+import { TidemarkError } from '../../errors.ts';
+
+export const compressions = ['zstd', 'snappy', 'none'] as const;
+export type Compression = (typeof compressions)[number];
+
+/** How the pages of a file are compressed. */
+export type Codec = {
+  /** Parquet's number for it (enum CompressionCodec) */
+  readonly id: number;
+  /** May return its input. */
+  compress(page: Uint8Array): Uint8Array;
+  /** The most bytes that a page of so many bytes can become. */
+  bytesMax(pageBytes: number): number;
+};
+
+/** What every runtime that Tidemark supports can do best: zstd came into Node with 22.15. */
+export const defaultCompression = (): Compression =>
+  typeof zlib.zstdCompressSync === 'function' ? 'zstd' : 'snappy';
+
+/** Higher levels take more time than they save in bytes; see the measurements in docs/performance.md. */
+const zstdLevel = 1;
+
+/** @throws TidemarkError DefinitionInvalid: this machine cannot compress so */
+export async function loadCodec(compression: Compression): Promise<Codec> {
+  switch (compression) {
+    case 'none':
+      return { id: 0, compress: (page) => page, bytesMax: (bytes) => bytes };
+    case 'snappy': {
+      const compressSync = await loadSnappy();
+      return {
+        id: 1,
+        // a copy of its own, else the page would keep the compressor's whole output buffer alive
+        compress: (page) => compressSync(page, { copyOutputData: true }),
+        bytesMax: (bytes) => 32 + bytes + Math.ceil(bytes / 6),
+      };
+    }
+    case 'zstd':
+      return { id: 6, compress: zstd(), bytesMax: (bytes) => bytes + Math.ceil(bytes / 128) + 128 };
+  }
+}
+
+async function loadSnappy(): Promise<typeof import('snappy')['compressSync']> {
+  try {
+    const snappy = await import('snappy');
+    return snappy.compressSync;
+  } catch (cause) {
+    throw new TidemarkError(
+      'DefinitionInvalid',
+      `compression: snappy needs the npm package "snappy", which cannot be loaded here. Allowed without it: none, and zstd from Node 22.15 on (this is ${process.version}).`,
+      { cause },
+    );
+  }
+}
+
+function zstd(): (page: Uint8Array) => Uint8Array {
+  const compressSync = zlib.zstdCompressSync;
+  if (typeof compressSync !== 'function') {
+    throw new TidemarkError(
+      'DefinitionInvalid',
+      `compression: zstd needs Node 22.15 or newer, this is ${process.version}. Allowed here: snappy, none.`,
+    );
+  }
+  const params = { [zlib.constants.ZSTD_c_compressionLevel]: zstdLevel };
+  return (page) => compressSync(page, { params, pledgedSrcSize: page.length });
+}

@@ -1,0 +1,286 @@
+import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
+import {
+  DynamoDBDocumentClient,
+  GetCommand,
+  PutCommand,
+  paginateQuery,
+  UpdateCommand,
+} from '@aws-sdk/lib-dynamodb';
+import { TidemarkError } from '../errors.ts';
+import * as items from './items.ts';
+import type { Ledger } from './ledger.ts';
+
+/*
+ * The conditions. Each write has one of them, on one item.
+ *
+ *   attempt A      ── commit n ──▶ written
+ *   attempt B           ── commit n ──▶ refused: A was first. B reads A's item and goes on from its end, or stops
+ *   attempt A      ── commit n (the answer got lost, the SDK repeats it) ──▶ refused, by A's own item: A has won
+ */
+const itemIsNew = 'attribute_not_exists(pk)';
+const headIsAsSeen = '#run = :seenRun AND execution = :seenExecution';
+const runIsRunning = '#status = :running';
+const noLaterRunHasClaimed = 'attribute_not_exists(claimedBy) OR claimedBy <= :run';
+const claimedByThisRun = 'claimedBy = :run';
+const snapshotIsAnother = '(attribute_not_exists(snapshot) OR snapshot.#run <> :run)';
+
+/** DynamoDB as Tidemark uses it. The endpoint comes from the environment (AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL). */
+export const dynamodbClient = (config: DynamoDBClientConfig = {}): DynamoDBClient =>
+  new DynamoDBClient({ maxAttempts: 6, ...config });
+
+const nameOf = (error: unknown): string => (error instanceof Error ? error.name : String(error));
+const conditionFailed = (error: unknown): boolean => nameOf(error) === 'ConditionalCheckFailedException';
+
+const denying = new Set([
+  'AccessDeniedException',
+  'UnrecognizedClientException',
+  'CredentialsProviderError',
+  'ExpiredTokenException',
+  'InvalidSignatureException',
+  'MissingAuthenticationTokenException',
+]);
+
+function asTidemarkError(error: unknown, action: string, table: string): TidemarkError {
+  if (error instanceof TidemarkError) return error;
+  const name = nameOf(error);
+  const said = error instanceof Error && error.message ? `: ${error.message}` : '';
+  const place = `dynamodb:${action} on table ${table}`;
+  if (denying.has(name)) {
+    return new TidemarkError('LedgerDenied', `${place} was denied (${name})${said}`, { cause: error });
+  }
+  if (name === 'ResourceNotFoundException') {
+    return new TidemarkError('LedgerDenied', `${place}: the ledger table does not exist`, { cause: error });
+  }
+  if (name === 'ValidationException' || name === 'ItemCollectionSizeLimitExceededException') {
+    return new TidemarkError('ProtocolViolation', `${place} was refused (${name})${said}`, { cause: error });
+  }
+  return new TidemarkError('LedgerUnavailable', `${place} failed (${name})${said}`, { cause: error });
+}
+
+/** The ledger in the DynamoDB table `tableName`. */
+export function dynamodbLedger(client: DynamoDBClient, tableName: string): Ledger {
+  const documents = DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } });
+
+  async function get(key: items.Key): Promise<items.Item | null> {
+    try {
+      const answer = await documents.send(
+        new GetCommand({ TableName: tableName, Key: key, ConsistentRead: true }),
+      );
+      return answer.Item ?? null;
+    } catch (error) {
+      throw asTidemarkError(error, 'GetItem', tableName);
+    }
+  }
+
+  async function mustGet(key: items.Key): Promise<items.Item> {
+    const item = await get(key);
+    if (!item) {
+      throw new TidemarkError(
+        'ProtocolViolation',
+        `ledger item ${key.pk} ${key.sk} has gone from ${tableName}`,
+      );
+    }
+    return item;
+  }
+
+  /** True: written. False: the condition does not hold (perhaps because this very write took effect before). */
+  async function put(item: items.Item, condition: string, values?: items.Item): Promise<boolean> {
+    try {
+      await documents.send(
+        new PutCommand({
+          TableName: tableName,
+          Item: item,
+          ConditionExpression: condition,
+          ...(values && { ExpressionAttributeValues: values, ExpressionAttributeNames: { '#run': 'run' } }),
+        }),
+      );
+      return true;
+    } catch (error) {
+      if (conditionFailed(error)) return false;
+      throw asTidemarkError(error, 'PutItem', tableName);
+    }
+  }
+
+  /**
+   * Updates an item under a condition and gives it as it is afterwards. Where the condition does not hold, a
+   * consistent read gives what stands there: the caller finds in it whether its own write had been first.
+   */
+  async function update(
+    key: items.Key,
+    expression: string,
+    condition: string,
+    names: Record<string, string>,
+    values: items.Item,
+  ): Promise<items.Item> {
+    try {
+      const answer = await documents.send(
+        new UpdateCommand({
+          TableName: tableName,
+          Key: key,
+          UpdateExpression: expression,
+          ConditionExpression: condition,
+          ...(Object.keys(names).length > 0 && { ExpressionAttributeNames: names }),
+          ExpressionAttributeValues: values,
+          ReturnValues: 'ALL_NEW',
+        }),
+      );
+      return answer.Attributes!;
+    } catch (error) {
+      if (conditionFailed(error)) return mustGet(key);
+      throw asTidemarkError(error, 'UpdateItem', tableName);
+    }
+  }
+
+  async function* query(
+    pk: string,
+    range: { from: string; to: string },
+    newestFirst = false,
+    pageSize?: number,
+  ): AsyncGenerator<items.Item> {
+    try {
+      const pages = paginateQuery(
+        { client: documents, ...(pageSize && { pageSize }) },
+        {
+          TableName: tableName,
+          KeyConditionExpression: 'pk = :pk AND sk BETWEEN :from AND :to',
+          ExpressionAttributeValues: { ':pk': pk, ':from': range.from, ':to': range.to },
+          ConsistentRead: true,
+          ScanIndexForward: !newestFirst,
+        },
+      );
+      for await (const page of pages) yield* page.Items ?? [];
+    } catch (error) {
+      throw asTidemarkError(error, 'Query', tableName);
+    }
+  }
+
+  return {
+    async head(sync) {
+      const item = await get(items.headKey(sync));
+      return item && items.toHead(item);
+    },
+
+    async moveHead(sync, seen, next) {
+      const item = items.headItem(sync, next);
+      const written = seen
+        ? await put(item, headIsAsSeen, { ':seenRun': seen.run, ':seenExecution': seen.execution })
+        : await put(item, itemIsNew);
+      if (written) return true;
+      const found = items.toHead(await mustGet(items.headKey(sync)));
+      return found.run === next.run && found.execution === next.execution;
+    },
+
+    async run(sync, run) {
+      const item = await get(items.runKey(sync, run));
+      return item && items.toRun(item);
+    },
+
+    async runs(sync, limit) {
+      const found = [];
+      for await (const item of query(items.syncPartition(sync), { from: 'RUN#', to: 'RUN#~' }, true, limit)) {
+        found.push(items.toRun(item));
+        if (found.length === limit) break;
+      }
+      return found;
+    },
+
+    async createRun(run) {
+      const written = await put(items.runItem(run), itemIsNew);
+      return written ? run : items.toRun(await mustGet(items.runKey(run.sync, run.run)));
+    },
+
+    async joinRun(sync, run, execution) {
+      const item = await mustGet(items.runKey(sync, run));
+      const found = items.toRun(item);
+      if (found.status !== 'running' || found.executions.includes(execution)) return found;
+      return items.toRun(
+        await update(
+          items.runKey(sync, run),
+          'SET executions = list_append(executions, :me)',
+          `${runIsRunning} AND NOT contains(executions, :execution)`,
+          { '#status': 'status' },
+          { ':running': 'running', ':me': [execution], ':execution': execution },
+        ),
+      );
+    },
+
+    async endRun(sync, run, ending) {
+      return items.toRun(
+        await update(
+          items.runKey(sync, run),
+          'SET #status = :status, endedAt = :endedAt, totals = :totals',
+          runIsRunning,
+          { '#status': 'status' },
+          {
+            ':running': 'running',
+            ':status': ending.status,
+            ':endedAt': ending.endedAt,
+            ':totals': ending.status === 'published' ? ending.totals : null,
+          },
+        ),
+      );
+    },
+
+    async tableHead(sync, table) {
+      const item = await get(items.tableKey(sync, table));
+      return item && items.toTableHead(item);
+    },
+
+    async tableHeads(sync) {
+      const found = [];
+      for await (const item of query(items.syncPartition(sync), { from: 'TABLE#', to: 'TABLE$' })) {
+        found.push(items.toTableHead(item));
+      }
+      return found;
+    },
+
+    async claimTable(sync, table, run) {
+      return items.toTableHead(
+        await update(
+          items.tableKey(sync, table),
+          'SET claimedBy = :run, #table = :table, #format = :format',
+          noLaterRunHasClaimed,
+          { '#table': 'table', '#format': 'format' },
+          { ':run': run, ':table': table, ':format': items.formatVersion },
+        ),
+      );
+    },
+
+    async publishTable(sync, table, snapshot) {
+      return items.toTableHead(
+        await update(
+          items.tableKey(sync, table),
+          // SET reads old values: `previousRun` becomes the run of the snapshot that this write replaces
+          'SET #version = if_not_exists(#version, :zero) + :one, snapshot = :snapshot, previousRun = if_not_exists(snapshot.#run, :none)',
+          `${claimedByThisRun} AND ${snapshotIsAnother}`,
+          { '#run': 'run', '#version': 'version' },
+          { ':run': snapshot.run, ':snapshot': snapshot, ':zero': 0, ':one': 1, ':none': null },
+        ),
+      );
+    },
+
+    async lastPart(chunk) {
+      const { pk, sk } = items.partKey(chunk, 0);
+      for await (const item of query(pk, { from: sk, to: items.chunkLogEnd(chunk) }, true, 1)) {
+        return items.toPart(item);
+      }
+      return null;
+    },
+
+    async *partsOfRun(sync, run) {
+      for (let shard = 0; shard < items.shardCount; shard++) {
+        for await (const item of query(items.shardPartition(sync, run, shard), {
+          from: 'CHUNK#',
+          to: 'CHUNK#~',
+        })) {
+          yield items.toPart(item);
+        }
+      }
+    },
+
+    async commitPart(part) {
+      const written = await put(items.partItem(part), itemIsNew);
+      return written ? part : items.toPart(await mustGet(items.partKey(part, part.n)));
+    },
+  };
+}

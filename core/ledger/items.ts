@@ -1,0 +1,76 @@
+import { TidemarkError } from '../errors.ts';
+import { paddedNumber } from '../objects/keys.ts';
+import type { ChunkId, Part, Run, SyncHead, TableHead } from './ledger.ts';
+
+/** Every item carries the version of its format. Newer than this is refused, older is read. */
+export const formatVersion = 1;
+
+/** 16 partitions × 1,000 writes a second: 10,000 functions that commit every second or two are not throttled. */
+export const shardCount = 16;
+
+export type Key = { readonly pk: string; readonly sk: string };
+export type Item = Record<string, unknown>;
+
+export const syncPartition = (sync: string): string => `SYNC#${sync}`;
+export const headKey = (sync: string): Key => ({ pk: syncPartition(sync), sk: 'HEAD' });
+export const runKey = (sync: string, run: string): Key => ({ pk: syncPartition(sync), sk: `RUN#${run}` });
+export const tableKey = (sync: string, table: string): Key => ({
+  pk: syncPartition(sync),
+  sk: `TABLE#${table}`,
+});
+
+export const shardPartition = (sync: string, run: string, shard: number): string =>
+  `RUN#${sync}#${run}#${shard}`;
+
+const chunkPartition = (id: ChunkId): string =>
+  shardPartition(id.sync, id.run, (id.table + id.chunk) % shardCount);
+
+const chunkPrefix = (id: ChunkId): string => `CHUNK#${paddedNumber(id.table)}.${paddedNumber(id.chunk)}#`;
+
+export const partKey = (id: ChunkId, n: number): Key => ({
+  pk: chunkPartition(id),
+  sk: `${chunkPrefix(id)}${paddedNumber(n)}`,
+});
+
+/** Where a chunk's log ends, however long it is. */
+export const chunkLogEnd = (id: ChunkId): string => `${chunkPrefix(id)}~`;
+
+function known(item: Item): Item {
+  if (typeof item.format !== 'number' || item.format > formatVersion) {
+    throw new TidemarkError(
+      'FormatTooNew',
+      `ledger item ${item.pk} ${item.sk} has format ${item.format}; this Tidemark knows up to ${formatVersion}`,
+    );
+  }
+  return item;
+}
+
+function without<T extends Item>(item: T): Item {
+  const { pk: _pk, sk: _sk, format: _format, ...rest } = known(item);
+  return rest;
+}
+
+export const partItem = (part: Part): Item => ({ ...partKey(part, part.n), format: formatVersion, ...part });
+export const runItem = (run: Run): Item => ({ ...runKey(run.sync, run.run), format: formatVersion, ...run });
+export const headItem = (sync: string, head: SyncHead): Item => ({
+  ...headKey(sync),
+  format: formatVersion,
+  run: head.run,
+  execution: head.execution,
+});
+
+export const toPart = (item: Item): Part => without(item) as Part;
+export const toRun = (item: Item): Run => without(item) as Run;
+export const toHead = (item: Item): SyncHead => without(item) as SyncHead;
+
+/** A table that was claimed but never published has a claim and nothing else. */
+export const toTableHead = (item: Item): TableHead => {
+  const { table, version, claimedBy, snapshot, previousRun } = without(item) as Partial<TableHead>;
+  return {
+    table: table!,
+    version: version ?? 0,
+    claimedBy: claimedBy ?? null,
+    snapshot: snapshot ?? null,
+    previousRun: previousRun ?? null,
+  };
+};

@@ -1,0 +1,61 @@
+import type { TableName } from '../sources/source.ts';
+
+/**
+ * The names of everything under the target's prefix:
+ *
+ *     _staging/<sync>/<run>/<table>/<chunk>-<n>-<attempt>.<ext>   nobody reads it
+ *     _runs/<sync>/<run>/tables/<i>.jsonl      a table's plan: the first one written is the plan
+ *     _runs/<sync>/<run>/plan-<attempt>.jsonl  what the Map walks: chunks of all tables that have a plan
+ *     _runs/<sync>/<run>/results/…             what the Map's children answered
+ *     <table>/data/<run>/<chunk>-<n>.<ext>     final names
+ *     <table>/manifests/<run>.json             the files that a run added
+ *     <table>/current.json                     what readers see now
+ */
+export type Target = { readonly bucket: string /** '' or 'a/b/' */; readonly prefix: string };
+
+/** @param url s3://bucket/prefix, as the definition allows it */
+export function parseTarget(url: string): Target {
+  const [, bucket, path] = /^s3:\/\/([^/]+)\/?(.*)$/.exec(url)!;
+  const trimmed = path!.replace(/\/+$/, '').replaceAll(/\/{2,}/g, '/');
+  return { bucket: bucket!, prefix: trimmed ? `${trimmed}/` : '' };
+}
+
+/**
+ * A name as one path segment that S3, URLs and file systems take as it is: letters, digits, `_` and `-` stay,
+ * every other byte of its UTF-8 becomes `!` and two hex digits. Different names give different segments.
+ */
+export const pathSegment = (name: string): string =>
+  [...Buffer.from(name, 'utf8')]
+    .map((byte) => {
+      const character = String.fromCharCode(byte);
+      return /[A-Za-z0-9_-]/.test(character) ? character : `!${byte.toString(16).padStart(2, '0')}`;
+    })
+    .join('');
+
+export const tableFolder = ({ schema, table }: TableName): string =>
+  `${pathSegment(schema)}.${pathSegment(table)}`;
+
+/** Numbers in names, so wide that their order as text is their order as numbers. */
+export const paddedNumber = (n: number): string => String(n).padStart(6, '0');
+
+export function keysOf(target: Target, sync: string) {
+  const { prefix } = target;
+  const stagingOfSync = `${prefix}_staging/${sync}/`;
+  const runsOfSync = `${prefix}_runs/${sync}/`;
+  return {
+    stagingOfSync,
+    stagingOf: (run: string) => `${stagingOfSync}${run}/`,
+    staged: (run: string, table: TableName, chunk: number, n: number, attempt: string, extension: string) =>
+      `${stagingOfSync}${run}/${tableFolder(table)}/${paddedNumber(chunk)}-${paddedNumber(n)}-${attempt}.${extension}`,
+    tablePlan: (run: string, table: number) => `${runsOfSync}${run}/tables/${paddedNumber(table)}.jsonl`,
+    plan: (run: string, attempt: string) => `${runsOfSync}${run}/plan-${attempt}.jsonl`,
+    results: (run: string) => `${runsOfSync}${run}/results`,
+    dataOf: (table: TableName) => `${prefix}${tableFolder(table)}/data/`,
+    dataOfRun: (table: TableName, run: string) => `${prefix}${tableFolder(table)}/data/${run}/`,
+    final: (table: TableName, run: string, chunk: number, n: number, extension: string) =>
+      `${prefix}${tableFolder(table)}/data/${run}/${paddedNumber(chunk)}-${paddedNumber(n)}.${extension}`,
+    manifest: (table: TableName, run: string) => `${prefix}${tableFolder(table)}/manifests/${run}.json`,
+    pointer: (table: TableName) => `${prefix}${tableFolder(table)}/current.json`,
+  };
+}
+export type Keys = ReturnType<typeof keysOf>;

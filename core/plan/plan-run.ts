@@ -1,0 +1,118 @@
+import { randomBytes } from 'node:crypto';
+import { fingerprint } from '../definition/fingerprint.ts';
+import type { Definition } from '../definition/options.ts';
+import { formatTableName, parseTableName } from '../definition/table-name.ts';
+import { TidemarkError } from '../errors.ts';
+import type { Ledger, TableHead } from '../ledger/ledger.ts';
+import { sha256Of } from '../objects/checksum.ts';
+import type { Keys } from '../objects/keys.ts';
+import type { ObjectStore } from '../objects/store.ts';
+import type { Source } from '../sources/source.ts';
+import { chunkOrder, type Order, problemOrder } from './chunk-order.ts';
+import { planChunks } from './chunks.ts';
+import { startRun } from './start-run.ts';
+import { readTablePlan, settleTablePlan, type TablePlan } from './table-plan.ts';
+
+/** Keys to sample from a table: for up to some hundred chunks, each is within a few percent of its size. */
+const sampleKeys = 30_000;
+
+export type PlanPlaces = {
+  readonly ledger: Ledger;
+  readonly store: ObjectStore;
+  readonly keys: Keys;
+  readonly source: Source;
+};
+
+export type PlannedRun =
+  | {
+      readonly status: 'planned';
+      readonly sync: string;
+      readonly run: string;
+      readonly bucket: string;
+      /** of the JSON lines that the Map walks */
+      readonly planKey: string;
+      readonly resultsPrefix: string;
+      readonly chunks: number;
+      readonly abandoned: string | null;
+    }
+  | { readonly status: 'skipped'; readonly sync: string; readonly run: string; readonly execution: string };
+
+/** How the table named in the definition is to be copied; reads the catalog and a sample, writes nothing. */
+export async function planTable(
+  source: Source,
+  definition: Definition,
+  table: Definition['tables'][number],
+): Promise<TablePlan> {
+  const description = await source.describe(parseTableName(table.name)!, table.as_text, table.key ?? null);
+  const statistics = await source.measure(description, sampleKeys);
+  const { rows, bytes, min, max } = statistics;
+  return { description, rows, bytes, min, max, chunks: planChunks(statistics, definition.chunk.rows) };
+}
+
+/**
+ * Starts, adopts or goes on with a run, claims its tables and plans those that have no plan yet.
+ *
+ * A table that cannot be planned does not hold back the others: its line in the plan carries the reason. Only what
+ * passes by itself, or concerns the whole source, ends the planning.
+ *
+ * @param request.isOver whether an execution has ended
+ * @param rollForward brings what readers open up to a table's head
+ * @param sweepStaging deletes the staging of runs before the given one: they are over
+ */
+export async function planRun(
+  { ledger, store, keys, source }: PlanPlaces,
+  definition: Definition,
+  request: { execution: string; fresh: boolean; isOver: (execution: string) => Promise<boolean> },
+  rollForward: (head: TableHead) => Promise<void>,
+  sweepStaging: (before: string) => Promise<void>,
+  nowMs: () => number = Date.now,
+): Promise<PlannedRun> {
+  const sync = definition.name;
+  const names = definition.tables.map((table) => formatTableName(parseTableName(table.name)!));
+  const start = await startRun(
+    ledger,
+    { sync, ...request, fingerprint: fingerprint(definition), tables: names },
+    request.isOver,
+    nowMs,
+  );
+  if (start.status === 'skipped') {
+    return { status: 'skipped', sync, run: start.run, execution: start.execution };
+  }
+  const { run } = start.run;
+  await sweepStaging(run);
+  await source.identify();
+
+  const orders: Order[] = [];
+  for (const [index, table] of definition.tables.entries()) {
+    const head = await ledger.claimTable(sync, names[index]!, run);
+    await rollForward(head);
+    if (head.snapshot?.run === run) continue;
+    try {
+      const plan =
+        (await readTablePlan(store, keys, run, index)) ??
+        (await settleTablePlan(store, keys, run, index, await planTable(source, definition, table)));
+      const ranges = plan.chunks.length > 0 ? plan.chunks : [null];
+      for (const [chunk, range] of ranges.entries()) {
+        orders.push(chunkOrder(definition, run, index, chunk, range, plan.description));
+      }
+    } catch (error) {
+      if (!(error instanceof TidemarkError) || error.kind === 'transient' || error.code === 'SourceRefused')
+        throw error;
+      orders.push(problemOrder(sync, run, index, error));
+    }
+  }
+
+  const planKey = keys.plan(run, randomBytes(4).toString('hex'));
+  const body = Buffer.from(orders.map((order) => `${JSON.stringify(order)}\n`).join(''));
+  await store.put(planKey, body, sha256Of([body]), { mediaType: 'application/x-ndjson' });
+  return {
+    status: 'planned',
+    sync,
+    run,
+    bucket: store.bucket,
+    planKey,
+    resultsPrefix: keys.results(run),
+    chunks: orders.length,
+    abandoned: start.abandoned,
+  };
+}

@@ -1,0 +1,89 @@
+import type { Ledger, Run, SyncHead } from '../ledger/ledger.ts';
+import { newRunId } from './run-id.ts';
+
+export type RunRequest = {
+  readonly sync: string;
+  /** ARN of the execution that asks */
+  readonly execution: string;
+  /** abandon an unfinished run instead of going on with it */
+  readonly fresh: boolean;
+  readonly fingerprint: string;
+  readonly tables: readonly string[];
+};
+
+export type RunStart =
+  | { readonly status: 'working'; readonly run: Run; readonly abandoned: string | null }
+  /** another execution works on the sync, or has ended the run that this one worked on */
+  | { readonly status: 'skipped'; readonly run: string; readonly execution: string };
+
+/**
+ * Decides which run the execution works on, and makes it so.
+ *
+ * The sync's head names the newest run and the execution that works on it. No clock and no lease: whether that
+ * execution is over is asked of Step Functions (`isOver`). Whoever moves the head by its condition has the run;
+ * who loses looks again.
+ *
+ *   no head, or its run is over             → a new run
+ *   the head's execution is me              → go on (a repeated or redriven Plan)
+ *   the head's execution is alive           → skipped
+ *   it is over, the definition is the same  → adopt its run: what is committed counts
+ *   it is over, another definition or fresh → abandon its run, then a new one
+ */
+export async function startRun(
+  ledger: Ledger,
+  request: RunRequest,
+  isOver: (execution: string) => Promise<boolean>,
+  nowMs: () => number,
+): Promise<RunStart> {
+  const { sync, execution } = request;
+
+  const runItem = (run: string): Run => ({
+    sync,
+    run,
+    status: 'running',
+    startedAt: new Date(nowMs()).toISOString(),
+    endedAt: null,
+    executions: [execution],
+    fingerprint: request.fingerprint,
+    tables: request.tables,
+    totals: null,
+  });
+
+  async function begin(seen: SyncHead | null, abandoned: string | null): Promise<RunStart | null> {
+    const run = newRunId(seen?.run ?? null, nowMs());
+    if (!(await ledger.moveHead(sync, seen, { run, execution }))) return null;
+    return { status: 'working', run: await ledger.createRun(runItem(run)), abandoned };
+  }
+
+  async function decide(): Promise<RunStart | null> {
+    const head = await ledger.head(sync);
+    if (!head) return begin(null, null);
+    const found = await ledger.run(sync, head.run);
+    const skipped: RunStart = { status: 'skipped', run: head.run, execution: head.execution };
+
+    if (head.execution === execution) {
+      // an earlier try of this Plan may have died between the head and the run's item
+      const run = found ?? (await ledger.createRun(runItem(head.run)));
+      return run.status === 'running' ? { status: 'working', run, abandoned: null } : skipped;
+    }
+    if (found && found.status !== 'running') return begin(head, null);
+    if (!(await isOver(head.execution))) return skipped;
+    if (found && (request.fresh || found.fingerprint !== request.fingerprint)) {
+      const ended = await ledger.endRun(sync, found.run, {
+        status: 'abandoned',
+        endedAt: new Date(nowMs()).toISOString(),
+      });
+      return begin(head, ended.status === 'abandoned' ? found.run : null);
+    }
+    if (!(await ledger.moveHead(sync, head, { run: head.run, execution }))) return null;
+    const run = found
+      ? await ledger.joinRun(sync, head.run, execution)
+      : await ledger.createRun(runItem(head.run));
+    return run.status === 'running' ? { status: 'working', run, abandoned: null } : null;
+  }
+
+  for (;;) {
+    const start = await decide();
+    if (start) return start;
+  }
+}

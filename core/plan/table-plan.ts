@@ -1,0 +1,82 @@
+import { TidemarkError } from '../errors.ts';
+import { sha256Of } from '../objects/checksum.ts';
+import type { Keys } from '../objects/keys.ts';
+import type { ObjectStore } from '../objects/store.ts';
+import type { TableDescription } from '../sources/source.ts';
+import type { PlannedChunk } from './chunks.ts';
+
+const formatVersion = 1;
+
+/** How a table is copied in a run: frozen when it is first written, read by whoever works on the run later. */
+export type TablePlan = {
+  readonly description: TableDescription;
+  /** estimates */
+  readonly rows: number;
+  readonly bytes: number;
+  readonly min: string | null;
+  readonly max: string | null;
+  readonly chunks: readonly PlannedChunk[];
+};
+
+/** One JSON document a line: the table, then its chunks in key order. */
+function serialize(plan: TablePlan): Buffer {
+  const { chunks, ...table } = plan;
+  const lines = [{ format: formatVersion, ...table, chunks: chunks.length }, ...chunks];
+  return Buffer.from(lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+}
+
+function parse(body: Buffer, place: string): TablePlan {
+  const [header, ...chunks] = body
+    .toString('utf8')
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line));
+  if (typeof header?.format !== 'number' || header.format > formatVersion) {
+    throw new TidemarkError(
+      'FormatTooNew',
+      `${place} has format ${header?.format}; this Tidemark knows up to ${formatVersion}`,
+    );
+  }
+  const { format: _format, ...table } = header;
+  if (table.chunks !== chunks.length) {
+    throw new TidemarkError(
+      'ProtocolViolation',
+      `${place} names ${table.chunks} chunks and holds ${chunks.length}`,
+    );
+  }
+  return { ...table, chunks };
+}
+
+/** @returns null where the table has no plan yet */
+export async function readTablePlan(
+  store: ObjectStore,
+  keys: Keys,
+  run: string,
+  table: number,
+): Promise<TablePlan | null> {
+  const key = keys.tablePlan(run, table);
+  const found = await store.get(key);
+  return found && parse(found.body, `s3://${store.bucket}/${key}`);
+}
+
+/** Writes a table's plan, unless there is one: the first one written is the plan. Gives the one that counts. */
+export async function settleTablePlan(
+  store: ObjectStore,
+  keys: Keys,
+  run: string,
+  table: number,
+  plan: TablePlan,
+): Promise<TablePlan> {
+  const body = serialize(plan);
+  const result = await store.put(keys.tablePlan(run, table), body, sha256Of([body]), {
+    mediaType: 'application/x-ndjson',
+    condition: { absent: true },
+  });
+  if (result.outcome === 'written') return plan;
+  const first = await readTablePlan(store, keys, run, table);
+  if (first) return first;
+  throw new TidemarkError(
+    'StoreUnavailable',
+    `s3://${store.bucket}/${keys.tablePlan(run, table)} is being written`,
+  );
+}

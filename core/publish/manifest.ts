@@ -1,0 +1,71 @@
+import { TidemarkError } from '../errors.ts';
+import type { Column } from '../formats/column.ts';
+import { sha256Of } from '../objects/checksum.ts';
+import type { Keys } from '../objects/keys.ts';
+import type { ObjectStore } from '../objects/store.ts';
+import type { TableName } from '../sources/source.ts';
+
+const formatVersion = 1;
+
+export type ManifestFile = {
+  /** relative to the bucket */
+  readonly key: string;
+  readonly rows: number;
+  readonly bytes: number;
+  /** `sha256:` and hex */
+  readonly checksum: string;
+  readonly firstKey: string;
+  readonly lastKey: string;
+};
+
+/** The files that a run added to a table. */
+export type Manifest = {
+  readonly format: number;
+  readonly sync: string;
+  readonly run: string;
+  readonly table: string;
+  readonly rows: number;
+  readonly bytes: number;
+  readonly schema: readonly Column[];
+  readonly files: readonly ManifestFile[];
+};
+
+export const toManifest = (content: Omit<Manifest, 'format' | 'rows' | 'bytes'>): Manifest => ({
+  format: formatVersion,
+  ...content,
+  rows: content.files.reduce((sum, file) => sum + file.rows, 0),
+  bytes: content.files.reduce((sum, file) => sum + file.bytes, 0),
+});
+
+/** A run's manifest is a function of its committed parts: whoever writes it writes the same. */
+export async function writeManifest(
+  store: ObjectStore,
+  keys: Keys,
+  table: TableName,
+  manifest: Manifest,
+): Promise<void> {
+  const body = Buffer.from(`${JSON.stringify(manifest, null, 1)}\n`);
+  await store.put(keys.manifest(table, manifest.run), body, sha256Of([body]), {
+    mediaType: 'application/json',
+  });
+}
+
+/** @throws TidemarkError ProtocolViolation where it is gone, FormatTooNew */
+export async function readManifest(
+  store: ObjectStore,
+  keys: Keys,
+  table: TableName,
+  run: string,
+): Promise<Manifest> {
+  const key = keys.manifest(table, run);
+  const found = await store.get(key);
+  if (!found) throw new TidemarkError('ProtocolViolation', `s3://${store.bucket}/${key} is gone`);
+  const manifest: Manifest = JSON.parse(found.body.toString('utf8'));
+  if (typeof manifest.format !== 'number' || manifest.format > formatVersion) {
+    throw new TidemarkError(
+      'FormatTooNew',
+      `s3://${store.bucket}/${key} has format ${manifest.format}; this Tidemark knows up to ${formatVersion}`,
+    );
+  }
+  return manifest;
+}

@@ -1,0 +1,46 @@
+import { parseTableName } from '../definition/table-name.ts';
+import type { TableHead } from '../ledger/ledger.ts';
+import type { Keys } from '../objects/keys.ts';
+import type { ObjectStore } from '../objects/store.ts';
+
+async function deleteUnder(store: ObjectStore, prefix: string): Promise<void> {
+  let batch: string[] = [];
+  for await (const { key } of store.list(prefix)) {
+    batch.push(key);
+    if (batch.length === 1000) {
+      await store.delete(batch);
+      batch = [];
+    }
+  }
+  if (batch.length > 0) await store.delete(batch);
+}
+
+const lastSegment = (folder: string): string => folder.split('/').at(-2)!;
+
+/** Deletes what a run left in staging. Only for a run that is over: see `PartFile` on when a staged file may go. */
+export const sweepStagingOf = (store: ObjectStore, keys: Keys, run: string): Promise<void> =>
+  deleteUnder(store, keys.stagingOf(run));
+
+/**
+ * Deletes the staging of all runs of the sync before `run`. A sync has one run at a time and ids grow, so those are
+ * over; a later run's staging is never touched, not even by a Plan that slept through its own run's end.
+ */
+export async function sweepStagingBefore(store: ObjectStore, keys: Keys, run: string): Promise<void> {
+  for await (const folder of store.listFolders(keys.stagingOfSync)) {
+    if (lastSegment(folder) < run) await deleteUnder(store, folder);
+  }
+}
+
+/**
+ * Deletes a table's data files of runs before its snapshot's: abandoned ones, and snapshots that nothing shows any
+ * more. The snapshot before the current one stays, for readers that opened it. To be called only after the pointer
+ * shows the head's version.
+ */
+export async function sweepOldData(store: ObjectStore, keys: Keys, head: TableHead): Promise<void> {
+  const current = head.snapshot?.run;
+  if (!current) return;
+  for await (const folder of store.listFolders(keys.dataOf(parseTableName(head.table)!))) {
+    const run = lastSegment(folder);
+    if (run < current && run !== head.previousRun) await deleteUnder(store, folder);
+  }
+}

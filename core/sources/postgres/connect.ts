@@ -1,0 +1,243 @@
+/** From `source.url` to a session: authentication, TLS, and the settings that every statement runs under. */
+import { readFile } from 'node:fs/promises';
+import type { Duplex } from 'node:stream';
+import pg from 'pg';
+import { TidemarkError } from '../../errors.ts';
+import { sourceFailure } from './errors.ts';
+import { identifier, literal } from './literals.ts';
+
+const sslModes = ['disable', 'prefer', 'require', 'verify-ca', 'verify-full'] as const;
+type SslMode = (typeof sslModes)[number];
+const parameters = ['sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'connect_timeout', 'application_name'];
+
+export type Address = {
+  readonly host: string;
+  readonly port: number;
+  readonly database: string;
+  readonly user: string;
+  readonly password: string | undefined;
+  readonly sslMode: SslMode;
+  readonly sslFiles: { readonly ca?: string; readonly cert?: string; readonly key?: string };
+  readonly connectMs: number;
+  readonly applicationName: string;
+};
+
+const invalid = (what: string): TidemarkError => new TidemarkError('DefinitionInvalid', `source.url: ${what}`);
+
+/**
+ * `postgres://user:password@host:port/database?sslmode=verify-full&sslrootcert=ca.pem`, with libpq's words:
+ * sslmode `disable`, `prefer` (default: TLS if the server has it, unverified), `require` (unverified, unless
+ * sslrootcert is given), `verify-ca`, `verify-full`. Throws `DefinitionInvalid`, without the URL: it holds the password.
+ */
+export function parseAddress(url: string): Address {
+  let parsed: URL;
+  try {
+    parsed = new URL(url);
+  } catch {
+    throw invalid(
+      'not a URL; write postgres://user:password@host:5432/database (percent-encode @ : / ? # in it)',
+    );
+  }
+  if (!/^postgres(ql)?:$/.test(parsed.protocol))
+    throw invalid(`begins with ${parsed.protocol}//, must begin with postgres://`);
+  const decode = (text: string): string => {
+    try {
+      return decodeURIComponent(text);
+    } catch {
+      throw invalid('has a % that is not followed by two hexadecimal digits');
+    }
+  };
+  const given = parsed.searchParams;
+  for (const name of given.keys())
+    if (!parameters.includes(name))
+      throw invalid(`does not know the parameter ${name}; known are ${parameters.join(', ')}`);
+  const host = decode(parsed.hostname).replace(/^\[(.*)\]$/, '$1');
+  const user = decode(parsed.username);
+  if (host === '' || user === '') throw invalid(`names no ${host === '' ? 'host' : 'user'}`);
+  const sslMode = given.get('sslmode') ?? 'prefer';
+  if (!sslModes.includes(sslMode as SslMode))
+    throw invalid(`sslmode is ${sslMode}, must be one of ${sslModes.join(', ')}`);
+  const seconds = Number(given.get('connect_timeout') ?? 10);
+  if (!(seconds > 0)) throw invalid('connect_timeout must be a number of seconds above 0');
+  return {
+    host,
+    port: parsed.port === '' ? 5432 : Number(parsed.port),
+    database: decode(parsed.pathname.slice(1)) || user,
+    user,
+    password: parsed.password === '' ? undefined : decode(parsed.password),
+    sslMode: sslMode as SslMode,
+    sslFiles: {
+      ...(given.has('sslrootcert') && { ca: given.get('sslrootcert') as string }),
+      ...(given.has('sslcert') && { cert: given.get('sslcert') as string }),
+      ...(given.has('sslkey') && { key: given.get('sslkey') as string }),
+    },
+    connectMs: seconds * 1000,
+    applicationName: given.get('application_name') ?? 'tidemark',
+  };
+}
+
+/** One connection, by one user at a time. Any error of `query` is a `TidemarkError`. */
+export type Session = {
+  readonly serverVersion: string;
+  readonly serverEncoding: string;
+  readonly tls: boolean;
+  /** Rows of texts, as the database writes them. */
+  query(where: string, sql: string, values?: readonly unknown[]): Promise<(string | null)[][]>;
+  /** The socket, and what `pg` does with its data; who takes it over gives it back between two statements. */
+  readonly stream: Duplex;
+  /** Called once when the connection is lost while the socket is taken over. */
+  onLost(handler: ((error: Error) => void) | null): void;
+  /** Not to be used again: lost, or left in the middle of a statement. */
+  readonly spent: boolean;
+  /** Ends it at once, whatever the server is doing. */
+  destroy(): void;
+  end(): Promise<void>;
+};
+
+/** `pg`'s inside that has no type: the socket (after TLS) and the frames it writes. */
+type Inner = { readonly connection: { readonly stream: Duplex } };
+
+export type SessionSettings = { readonly statementTimeoutMs: number };
+
+/**
+ * What every statement relies on: text that reads back as exactly the same value, errors instead of hidden
+ * rows, plans that walk the key's index (never sort, never in parallel, never compiled first).
+ */
+const settings = (statementTimeoutMs: number): Readonly<Record<string, string>> => ({
+  default_transaction_read_only: 'on',
+  statement_timeout: String(statementTimeoutMs),
+  row_security: 'off',
+  search_path: '',
+  client_encoding: 'UTF8',
+  datestyle: 'ISO, YMD',
+  intervalstyle: 'postgres',
+  timezone: 'UTC',
+  extra_float_digits: '3',
+  bytea_output: 'hex',
+  enable_sort: 'off',
+  enable_seqscan: 'off',
+  enable_bitmapscan: 'off',
+  jit: 'off',
+  max_parallel_workers_per_gather: '0',
+});
+
+export const placeOf = (address: Address): string =>
+  `the database ${address.database} at ${address.host}:${address.port}`;
+
+/** Connects and sets the session up. Throws `SourceUnavailable`, `SourceRefused`, `SourceTimeout`, `SourceFailed`. */
+export async function openSession(address: Address, options: SessionSettings): Promise<Session> {
+  const where = placeOf(address);
+  const files = await tlsFiles(address);
+  const connect = (ssl: object | false) => connectOnce(address, ssl);
+  let client: pg.Client;
+  let tls = address.sslMode !== 'disable';
+  try {
+    client = await connect(tls && tlsOptions(address.sslMode, files));
+  } catch (error) {
+    const noTls = /does not support SSL connections/.test((error as Error).message);
+    if (address.sslMode !== 'prefer' || !noTls) throw sourceFailure(where, error);
+    tls = false;
+    client = await connect(false).catch((again) => Promise.reject(sourceFailure(where, again)));
+  }
+  const session = sessionOf(client, tls);
+  try {
+    const set = Object.entries(settings(options.statementTimeoutMs));
+    const sql = set.map(([name, value]) => `SET ${identifier(name)} = ${literal(value)}`).join(';');
+    await session.query(where, sql);
+    const facts = await session.query(
+      where,
+      `SELECT current_setting('server_version'), current_setting('server_encoding')`,
+    );
+    const [serverVersion = '', serverEncoding = ''] = (facts[0] ?? []).map((fact) => fact ?? '');
+    return Object.assign(session, { serverVersion, serverEncoding });
+  } catch (error) {
+    session.destroy();
+    throw error;
+  }
+}
+
+type TlsFiles = { ca?: string; cert?: string; key?: string };
+
+async function tlsFiles({ sslFiles }: Address): Promise<TlsFiles> {
+  const read: TlsFiles = {};
+  for (const [use, path] of Object.entries(sslFiles) as [keyof TlsFiles, string][]) {
+    if (use === 'ca' && path === 'system') continue;
+    read[use] = await readFile(path, 'utf8').catch((cause) => {
+      const name = { ca: 'sslrootcert', cert: 'sslcert', key: 'sslkey' }[use];
+      const failed = invalid(`${name}: ${path} cannot be read (${(cause as NodeJS.ErrnoException).code})`);
+      return Promise.reject(failed);
+    });
+  }
+  return read;
+}
+
+function tlsOptions(mode: SslMode, files: TlsFiles): object {
+  if (mode === 'verify-full') return files;
+  if (mode === 'verify-ca' || (mode === 'require' && files.ca !== undefined))
+    return { ...files, checkServerIdentity: () => undefined };
+  return { ...files, rejectUnauthorized: false };
+}
+
+async function connectOnce(address: Address, ssl: object | false): Promise<pg.Client> {
+  const client = new pg.Client({
+    host: address.host,
+    port: address.port,
+    database: address.database,
+    user: address.user,
+    // a function: without it, `pg` would look for PGPASSWORD and ~/.pgpass
+    password: () => address.password ?? '',
+    ssl,
+    application_name: address.applicationName,
+    connectionTimeoutMillis: address.connectMs,
+    keepAlive: true,
+    types: { getTypeParser: () => (text: string | Buffer) => text as string },
+  });
+  client.on('error', () => {});
+  await client.connect();
+  return client;
+}
+
+function sessionOf(client: pg.Client, tls: boolean): Session {
+  let spent = false;
+  let lost: ((error: Error) => void) | null = null;
+  const onEnd = (error: Error): void => {
+    spent = true;
+    const handler = lost;
+    lost = null;
+    handler?.(error);
+  };
+  client.on('error', onEnd);
+  client.on('end', () => onEnd(new Error('the connection ended')));
+  const { stream } = (client as unknown as Inner).connection;
+  return {
+    serverVersion: '',
+    serverEncoding: '',
+    tls,
+    stream,
+    get spent() {
+      return spent;
+    },
+    onLost(handler) {
+      lost = handler;
+    },
+    async query(where, sql, values) {
+      try {
+        const result = await client.query({ text: sql, values: values as unknown[], rowMode: 'array' });
+        return result.rows as (string | null)[][];
+      } catch (error) {
+        throw sourceFailure(where, error);
+      }
+    },
+    destroy() {
+      spent = true;
+      lost = null;
+      stream.destroy();
+    },
+    async end() {
+      spent = true;
+      const slow = setTimeout(() => stream.destroy(), 2_000);
+      await client.end().catch(() => {});
+      clearTimeout(slow);
+    },
+  };
+}

@@ -1,0 +1,139 @@
+/**
+ * How a function becomes a bundle: one CommonJS file with everything in it, its source map, and the definition.
+ * The laptop runs these very bundles; a deployment hands `bundleOptions` to CDK.
+ */
+import { randomUUID } from 'node:crypto';
+import { copyFile, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type BuildOptions, build } from 'esbuild';
+import { TidemarkError } from '../core/errors.ts';
+
+/** The functions: each is `functions/<name>/index.ts`, which exports `handler`. */
+export const functionNames = ['plan', 'copy-chunk', 'publish'] as const;
+
+export type FunctionName = (typeof functionNames)[number];
+
+/** Under this name the definition lies beside the code, on the laptop and in the cloud. */
+export const definitionFileName = 'tidemark.yaml';
+
+/** What every function needs in its environment for stack traces that name our sources. */
+export const functionEnvironment = { NODE_OPTIONS: '--enable-source-maps' } as const;
+
+/**
+ * The esbuild options of a function, all but where from and where to. The AWS SDK is bundled: the runtime's own
+ * may be older than the S3 conditions that we rely on.
+ */
+export const bundleOptions = {
+  bundle: true,
+  platform: 'node',
+  format: 'cjs',
+  target: 'node20',
+  sourcemap: 'linked',
+  // the library behind an error is known by its class name
+  keepNames: true,
+  // snappy is native: it is installed beside the bundle, not into it. pg asks for pg-native only if it is there.
+  external: ['snappy', 'pg-native'],
+  // import.meta is empty in CommonJS: better no bundle than one that fails when it gets there
+  logOverride: { 'empty-import-meta': 'error' },
+  logLevel: 'silent',
+} as const satisfies BuildOptions;
+
+/** A function ready to run: `folder` holds index.js, index.js.map, package.json and tidemark.yaml. */
+export type Bundle = { readonly folder: string; readonly handler: 'index.handler' };
+
+export type Bundles<Name extends string = FunctionName> = Readonly<Record<Name, Bundle>>;
+
+const projectFolder = fileURLToPath(new URL('..', import.meta.url));
+
+const ourEntries = Object.fromEntries(
+  functionNames.map((name) => [name, fileURLToPath(new URL(`./${name}/index.ts`, import.meta.url))]),
+) as Record<FunctionName, string>;
+
+export type BundleRequest<Name extends string> = {
+  /** gets a folder per function; other things in it are left alone, save what an earlier, killed call left over */
+  readonly outDir: string;
+  /** the sync's definition; it travels in each bundle as `tidemark.yaml` */
+  readonly definitionFile: string;
+  /** name → TypeScript file that exports `handler` */
+  readonly entries: Readonly<Record<Name, string>>;
+};
+
+/**
+ * Bundles the functions into `<outDir>/<name>/`. A bundle is made elsewhere and moved into place when it is
+ * whole: killed at any moment, this leaves old bundles, new ones or none under their names, never a half one.
+ *
+ * @throws DefinitionMissing, or CloudBroken when the code does not build or the disk refuses
+ */
+export async function bundleFunctions(
+  request: Omit<BundleRequest<FunctionName>, 'entries'>,
+): Promise<Bundles<FunctionName>>;
+export async function bundleFunctions<Name extends string>(
+  request: BundleRequest<Name>,
+): Promise<Bundles<Name>>;
+export async function bundleFunctions(
+  request: Omit<BundleRequest<string>, 'entries'> & { readonly entries?: Readonly<Record<string, string>> },
+): Promise<Bundles<string>> {
+  const { outDir, definitionFile, entries = ourEntries } = request;
+  const workshop = join(outDir, `${workshopPrefix}${randomUUID()}`);
+  try {
+    await mkdir(outDir, { recursive: true });
+    await sweepWorkshops(outDir);
+    await mkdir(workshop);
+    const names = Object.keys(entries);
+    await buildAll(entries, join(workshop, 'new'));
+    await Promise.all(names.map((name) => furnish(join(workshop, 'new', name), definitionFile)));
+    for (const name of names) {
+      await replaceFolder(join(outDir, name), join(workshop, 'new', name), join(workshop, `old-${name}`));
+    }
+    return Object.fromEntries(
+      names.map((name) => [name, { folder: join(outDir, name), handler: 'index.handler' }]),
+    );
+  } catch (cause) {
+    if (cause instanceof TidemarkError) throw cause;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new TidemarkError('CloudBroken', `The functions cannot be bundled into ${outDir}: ${reason}`, {
+      cause,
+    });
+  } finally {
+    await rm(workshop, { recursive: true, force: true });
+  }
+}
+
+const workshopPrefix = '.bundling-';
+
+/** One process works in an `outDir` at a time, so whatever stands here was left by one that was killed. */
+async function sweepWorkshops(outDir: string): Promise<void> {
+  const left = (await readdir(outDir)).filter((name) => name.startsWith(workshopPrefix));
+  await Promise.all(left.map((name) => rm(join(outDir, name), { recursive: true, force: true })));
+}
+
+async function buildAll(entries: Readonly<Record<string, string>>, folder: string): Promise<void> {
+  await build({
+    ...bundleOptions,
+    // names in the bundle and its map are relative to the project: the same wherever it is checked out
+    absWorkingDir: projectFolder,
+    entryPoints: Object.entries(entries).map(([name, file]) => ({ in: file, out: `${name}/index` })),
+    outdir: folder,
+  });
+}
+
+async function furnish(folder: string, definitionFile: string): Promise<void> {
+  await writeFile(join(folder, 'package.json'), '{"type":"commonjs"}\n');
+  try {
+    await copyFile(definitionFile, join(folder, definitionFileName));
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
+    throw new TidemarkError('DefinitionMissing', `There is no definition at ${definitionFile}.`, { cause });
+  }
+}
+
+/** rename(2) does not put a folder in the place of a full one, so the old one steps aside first. */
+async function replaceFolder(place: string, fresh: string, aside: string): Promise<void> {
+  try {
+    await rename(place, aside);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+  await rename(fresh, place);
+}

@@ -1,0 +1,32 @@
+import { randomBytes } from 'node:crypto';
+import { type ChunkOutcome, copyChunk } from '../../core/copy/copy-chunk.ts';
+import { TidemarkError } from '../../core/errors.ts';
+import { checkOrder, type Order } from '../../core/plan/chunk-order.ts';
+import { formatOf, openSource, places } from '../places.ts';
+
+/** What the state CopyChunk sends. */
+export type CopyChunkEvent = {
+  /** a line of the plan */
+  readonly item: Order;
+  /** how often the state machine has tried before */
+  readonly retry: number;
+};
+
+type Context = { getRemainingTimeInMillis(): number };
+
+export async function handler({ item, retry }: CopyChunkEvent, context: Context): Promise<ChunkOutcome> {
+  const attempt = { id: randomBytes(6).toString('hex'), startedAt: new Date().toISOString(), retry };
+  const { definition, ledger, store, keys } = places();
+  const order = checkOrder(item);
+  if ('problem' in order) throw new TidemarkError(order.problem.code, order.problem.message);
+  const source = openSource(definition);
+  try {
+    const format = await formatOf(order.compression);
+    return await copyChunk({ ledger, store, keys, source, format }, order, attempt, {
+      nowMs: Date.now,
+      remainingMs: () => context.getRemainingTimeInMillis(),
+    });
+  } finally {
+    await source.close();
+  }
+}

@@ -1,0 +1,29 @@
+import { type PlannedRun, planRun } from '../../core/plan/plan-run.ts';
+import { rollForward } from '../../core/publish/pointer.ts';
+import { sweepStagingBefore } from '../../core/publish/sweep.ts';
+import { openSource, places } from '../places.ts';
+import { isOver } from './executions.ts';
+
+/** What the state Plan sends. */
+export type PlanEvent = {
+  /** ARN of the execution */
+  readonly execution: string;
+  /** abandon an unfinished run */
+  readonly fresh: boolean;
+};
+
+export async function handler({ execution, fresh }: PlanEvent): Promise<PlannedRun> {
+  const { definition, ledger, store, keys } = places();
+  const source = openSource(definition);
+  try {
+    return await planRun(
+      { ledger, store, keys, source },
+      definition,
+      { execution, fresh, isOver },
+      (head) => rollForward(store, keys, definition.name, head),
+      (run) => sweepStagingBefore(store, keys, run),
+    );
+  } finally {
+    await source.close();
+  }
+}

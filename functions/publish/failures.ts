@@ -1,0 +1,42 @@
+import type { ObjectStore } from '../../core/objects/store.ts';
+import type { Order } from '../../core/plan/chunk-order.ts';
+
+/** What ResultWriter writes about a child that did not succeed; texts hold JSON. */
+type FailedChild = { readonly Input: string; readonly Error?: string; readonly Cause?: string };
+
+type ResultManifest = { readonly ResultFiles?: { readonly FAILED?: readonly { readonly Key: string }[] } };
+
+/** Lambda gives `{errorType, errorMessage, trace}` as a cause; anything else is shown as it is. */
+function messageOf({ Error: error, Cause: cause }: FailedChild): string {
+  let text = cause ?? '';
+  try {
+    const { errorMessage } = JSON.parse(text);
+    if (typeof errorMessage === 'string') text = errorMessage;
+  } catch {
+    // not Lambda's: Step Functions' own words
+  }
+  return `${error ?? 'failed'}: ${text.slice(0, 500)}`;
+}
+
+/**
+ * Why children of the Map failed, one reason a table (by its place in the run), from the files that ResultWriter
+ * wrote.
+ */
+export async function readFailures(
+  store: ObjectStore,
+  resultsKey: string | undefined,
+): Promise<Map<number, string>> {
+  const reasons = new Map<number, string>();
+  const found = resultsKey === undefined ? null : await store.get(resultsKey);
+  if (!found) return reasons;
+  const manifest: ResultManifest = JSON.parse(found.body.toString('utf8'));
+  for (const { Key } of manifest.ResultFiles?.FAILED ?? []) {
+    const file = await store.get(Key);
+    const children: FailedChild[] = file ? JSON.parse(file.body.toString('utf8')) : [];
+    for (const child of children) {
+      const { table }: Order = JSON.parse(child.Input);
+      if (!reasons.has(table)) reasons.set(table, messageOf(child));
+    }
+  }
+  return reasons;
+}

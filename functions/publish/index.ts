@@ -1,0 +1,25 @@
+import { type PublishedRun, publishRun } from '../../core/publish/publish-run.ts';
+import { places } from '../places.ts';
+import { readFailures } from './failures.ts';
+
+/** What the state Publish sends: what the Map (or Plan, where nothing was left to copy) handed on. */
+export type PublishEvent = {
+  readonly run: string;
+  /** where ResultWriter wrote; null where no Map ran */
+  readonly results: { readonly Bucket: string; readonly Key: string } | null;
+  /** the execution's RedriveCount when the chunks were walked, and now */
+  readonly redriveCount: number;
+  readonly currentRedriveCount: number;
+};
+
+/**
+ * A redrive re-enters Publish with the input it had: a count that has grown since says so, and the chunks are to be
+ * planned and walked once more before anything is judged incomplete again.
+ */
+export async function handler(event: PublishEvent): Promise<PublishedRun | { status: 'go-again' }> {
+  if (event.currentRedriveCount > event.redriveCount) return { status: 'go-again' };
+  const { definition, ledger, store, keys } = places();
+  return publishRun({ ledger, store, keys }, definition.name, event.run, () =>
+    readFailures(store, event.results?.Key),
+  );
+}

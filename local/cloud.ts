@@ -1,0 +1,217 @@
+/**
+ * The embedded cloud: the object store, the ledger's database, the functions and the state machine, under one
+ * folder on loopback. What runs in it is what is deployed: the same state machine, the same bundles, the same SDK.
+ *
+ *     <home>/s3/<bucket>/<key>   objects, as plain files
+ *     <home>/dynamodb            the ledger
+ *     <home>/step-functions      executions and their histories
+ *     <home>/functions           the bundles, and `logs/<function>.log`
+ */
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import {
+  CreateStateMachineCommand,
+  DescribeStateMachineCommand,
+  SFNClient,
+  StateMachineDoesNotExist,
+  UpdateStateMachineCommand,
+} from '@aws-sdk/client-sfn';
+import type { Definition } from '../core/definition/options.ts';
+import { referencedVariables } from '../core/definition/references.ts';
+import { parseTarget } from '../core/objects/keys.ts';
+import {
+  bundleFunctions,
+  type FunctionName,
+  functionEnvironment,
+  functionNames,
+} from '../functions/bundling.ts';
+import { stateMachineDefinition } from '../infra/state-machine.ts';
+import { createBucket } from './bucket.ts';
+import { ensureLedgerTable, startDynamodb } from './dynamodb.ts';
+import { claimHome, type Endpoints } from './instance.ts';
+import { type RunningLambda, startLambda } from './lambda.ts';
+import { startS3 } from './s3.ts';
+import { startStepFunctions } from './step-functions.ts';
+
+export const ledgerTable = 'tidemark-ledger';
+export const localCredentials = { accessKeyId: 'local', secretAccessKey: 'local' };
+export const localRegion = 'us-east-1';
+
+/** As in the cloud: a Lambda's longest, and a memory that holds two parts of the default size. */
+const functionTimeoutSeconds = 900;
+const functionMemoryMB: Readonly<Record<FunctionName, number>> = {
+  plan: 512,
+  'copy-chunk': 1024,
+  publish: 1024,
+};
+
+const stateMachineArnOf = (sync: string): string =>
+  `arn:aws:states:${localRegion}:000000000000:stateMachine:tidemark-${sync}`;
+
+export type LocalCloud = {
+  readonly endpoints: Endpoints;
+  readonly stateMachineArn: string;
+  /**
+   * Lets the functions that are at work stop at their next part boundary, and waits for them; no later invocation
+   * gets any time. Of no effect where the servers are another process's.
+   */
+  windDown(): Promise<void>;
+  stop(): Promise<void>;
+};
+
+export type CloudOptions = {
+  /** made if it is not there */
+  readonly home: string;
+  readonly definition: Definition;
+  readonly definitionFile: string;
+  /** where the definition's `${NAME}`s are looked up; functions get those and nothing else of it */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+};
+
+type Stack = { use<T extends { stop(): Promise<void> }>(server: T): T; stop(): Promise<void> };
+
+/** Stops what was started, the last one first. */
+function stackOf(release: () => void): Stack {
+  const servers: { stop(): Promise<void> }[] = [];
+  return {
+    use: (server) => {
+      servers.push(server);
+      return server;
+    },
+    stop: async () => {
+      for (const server of servers.splice(0).reverse()) await server.stop();
+      release();
+    },
+  };
+}
+
+/**
+ * Deploys the definition on the embedded cloud of a home folder and starts it, or finds the one that another
+ * process runs there.
+ *
+ * @throws TidemarkError CloudBusy, CloudBroken, DefinitionMissing
+ */
+export async function startCloud(options: CloudOptions): Promise<LocalCloud> {
+  const home = resolve(options.home);
+  const stateMachineArn = stateMachineArnOf(options.definition.name);
+  const claim = await claimHome(home);
+  if ('s3' in claim) {
+    return { endpoints: claim, stateMachineArn, windDown: async () => {}, stop: async () => {} };
+  }
+  const stack = stackOf(claim.release);
+  try {
+    const s3 = stack.use(await startS3({ folder: join(home, 's3') }));
+    const dynamodb = stack.use(await startDynamodb({ folder: join(home, 'dynamodb') }));
+    const functions = join(home, 'functions');
+    const bundles = await bundleFunctions({ outDir: functions, definitionFile: options.definitionFile });
+    let lambda: RunningLambda | null = null;
+    const sfn = stack.use(
+      await startStepFunctions({
+        folder: join(home, 'step-functions'),
+        objects: { endpoint: s3.endpoint },
+        lambda: { invoke: (name, payload, { signal }) => lambda!.invoke(name, payload, { signal }) },
+      }),
+    );
+    const endpoints = { s3: s3.endpoint, dynamodb: dynamodb.endpoint, sfn: sfn.endpoint };
+    const running = stack.use(
+      await startLambda({
+        folder: functions,
+        endpoints,
+        functions: Object.fromEntries(
+          functionNames.map((name) => [
+            name,
+            {
+              ...bundles[name],
+              environment: { ...functionEnvironment, ...referenced(options), TIDEMARK_LEDGER: ledgerTable },
+              timeoutSeconds: functionTimeoutSeconds,
+              memoryMB: functionMemoryMB[name],
+            },
+          ]),
+        ),
+      }),
+    );
+    lambda = running;
+    await createBucket(s3.endpoint, parseTarget(options.definition.target.url).bucket);
+    await ensureLedgerTable({ endpoint: dynamodb.endpoint, tableName: ledgerTable });
+    await deployStateMachine(sfn.endpoint, stateMachineArn, options.definition);
+    claim.announce(endpoints);
+    return { endpoints, stateMachineArn, windDown: () => windDown(running), stop: stack.stop };
+  } catch (error) {
+    await stack.stop();
+    throw error;
+  }
+}
+
+/** The variables that the definition refers to: a function sees nothing else of the environment. */
+function referenced({ definitionFile, environment }: CloudOptions): Record<string, string> {
+  const names = referencedVariables(readFileSync(definitionFile, 'utf8'));
+  return Object.fromEntries(
+    names.flatMap((name) => (environment[name] === undefined ? [] : [[name, environment[name]]])),
+  );
+}
+
+async function windDown(lambda: RunningLambda): Promise<void> {
+  lambda.windDown();
+  while (lambda.sandboxes().some(({ requestId }) => requestId !== null)) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+async function deployStateMachine(endpoint: string, arn: string, definition: Definition): Promise<void> {
+  const client = new SFNClient({ endpoint, region: localRegion, credentials: localCredentials });
+  const { retry } = definition;
+  const wanted = JSON.stringify(
+    stateMachineDefinition({
+      planFunction: 'plan',
+      copyChunkFunction: 'copy-chunk',
+      publishFunction: 'publish',
+      retry: {
+        kind: retry.kind,
+        intervalSeconds: retry.interval_seconds,
+        maxAttempts: retry.attempts,
+        maxDelaySeconds: retry.max_interval_seconds,
+      },
+      maxConcurrency: definition.concurrency,
+      taskTimeoutSeconds: functionTimeoutSeconds + 60,
+    }),
+  );
+  try {
+    const found = await client.send(new DescribeStateMachineCommand({ stateMachineArn: arn }));
+    if (found.definition !== wanted) {
+      await client.send(new UpdateStateMachineCommand({ stateMachineArn: arn, definition: wanted }));
+    }
+  } catch (error) {
+    if (!(error instanceof StateMachineDoesNotExist)) throw error;
+    await client.send(
+      new CreateStateMachineCommand({
+        name: arn.split(':').at(-1)!,
+        definition: wanted,
+        roleArn: 'arn:aws:iam::000000000000:role/embedded',
+      }),
+    );
+  } finally {
+    client.destroy();
+  }
+}
+
+/** The storage alone, for those who only look; or the addresses of the process that works in the folder. */
+export async function openStorage(
+  home: string,
+): Promise<{
+  endpoints: Pick<Endpoints, 's3' | 'dynamodb'> & { sfn: string | null };
+  stop(): Promise<void>;
+}> {
+  const folder = resolve(home);
+  const claim = await claimHome(folder);
+  if ('s3' in claim) return { endpoints: claim, stop: async () => {} };
+  const stack = stackOf(claim.release);
+  try {
+    const s3 = stack.use(await startS3({ folder: join(folder, 's3') }));
+    const dynamodb = stack.use(await startDynamodb({ folder: join(folder, 'dynamodb') }));
+    await ensureLedgerTable({ endpoint: dynamodb.endpoint, tableName: ledgerTable });
+    return { endpoints: { s3: s3.endpoint, dynamodb: dynamodb.endpoint, sfn: null }, stop: stack.stop };
+  } catch (error) {
+    await stack.stop();
+    throw error;
+  }
+}

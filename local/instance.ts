@@ -1,0 +1,116 @@
+/**
+ * One process at a time works in a home folder. It says so in `instance.json`, with the addresses of its servers, so
+ * that other processes can talk to it instead of opening its files. A file that a killed process left over is found
+ * stale by its pid and the time at which that process began.
+ */
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { TidemarkError } from '../core/errors.ts';
+
+export type Endpoints = { readonly s3: string; readonly dynamodb: string; readonly sfn: string };
+
+type Instance = {
+  readonly pid: number;
+  /** of the process, in the system's own units; null where the system does not tell */
+  readonly began: string | null;
+  /** null: no servers for others (it starts, or only looks) */
+  readonly endpoints: Endpoints | null;
+};
+
+const fileOf = (home: string): string => join(home, 'instance.json');
+
+function beganAt(pid: number): string | null {
+  try {
+    // after the command's name, which may hold anything but ends with the last parenthesis; field 22 of all
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
+  } catch {
+    return null;
+  }
+}
+
+function isAlive({ pid, began }: Instance): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+  const now = beganAt(pid);
+  return now === null || began === null || now === began;
+}
+
+function read(home: string): Instance | null {
+  if (!existsSync(fileOf(home))) return null;
+  try {
+    return JSON.parse(readFileSync(fileOf(home), 'utf8'));
+  } catch {
+    return null; // half written by a process that died; one that lives rewrites it in one step
+  }
+}
+
+function write(home: string, instance: Instance, flag: 'w' | 'wx'): void {
+  if (flag === 'wx') {
+    writeFileSync(fileOf(home), JSON.stringify(instance), { flag });
+    return;
+  }
+  const next = `${fileOf(home)}.${process.pid}`;
+  writeFileSync(next, JSON.stringify(instance));
+  renameSync(next, fileOf(home));
+}
+
+/** The servers of the living process that works in the folder; null where there is none. */
+export function liveEndpoints(home: string): Endpoints | null {
+  const instance = read(home);
+  return instance && isAlive(instance) ? instance.endpoints : null;
+}
+
+/** How long to wait for a process that only looks, or is just starting or stopping. */
+const patienceMs = 10_000;
+
+export type Claim = {
+  /** Tells other processes where the servers are. */
+  announce(endpoints: Endpoints): void;
+  release(): void;
+};
+
+/**
+ * Makes this process the one that works in the folder.
+ * @returns the servers of the process that does already, where there is one
+ * @throws TidemarkError CloudBusy where another process holds the folder without servers; CloudBroken
+ */
+export async function claimHome(home: string): Promise<Claim | Endpoints> {
+  const mine = { pid: process.pid, began: beganAt(process.pid), endpoints: null };
+  const giveUpMs = Date.now() + patienceMs;
+  for (;;) {
+    try {
+      mkdirSync(home, { recursive: true });
+      write(home, mine, 'wx');
+      break;
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      if (code !== 'EEXIST') {
+        throw new TidemarkError('CloudBroken', `the folder ${home} cannot be used: ${message}`, {
+          cause: error,
+        });
+      }
+    }
+    const other = read(home);
+    if (other && isAlive(other)) {
+      if (other.endpoints) return other.endpoints;
+      if (Date.now() > giveUpMs) {
+        throw new TidemarkError(
+          'CloudBusy',
+          `process ${other.pid} works in ${home} (since ${patienceMs / 1000} s)`,
+        );
+      }
+      await sleep(100);
+    } else {
+      rmSync(fileOf(home), { force: true });
+    }
+  }
+  return {
+    announce: (endpoints) => write(home, { ...mine, endpoints }, 'w'),
+    release: () => rmSync(fileOf(home), { force: true }),
+  };
+}

@@ -1,0 +1,152 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { buildSync } from 'esbuild';
+import { describe, expect, it } from 'vitest';
+import { errorCodes, kindOf } from '../../core/errors.ts';
+import {
+  type AslDefinition,
+  fillIn,
+  type StateMachineSettings,
+  stateMachineDefinition,
+} from '../../infra/state-machine.ts';
+
+// asl-validator comes without types
+const validate = createRequire(import.meta.url)('asl-validator') as (definition: AslDefinition) => {
+  isValid: boolean;
+  errorsText(): string;
+};
+
+const settings: StateMachineSettings = {
+  planFunction: 'shop-plan',
+  copyChunkFunction: 'shop-copy-chunk',
+  publishFunction: 'shop-publish',
+  retry: { kind: 'exponential', intervalSeconds: 2, maxAttempts: 5, maxDelaySeconds: 60 },
+  maxConcurrency: 40,
+  taskTimeoutSeconds: 960,
+};
+
+type State = {
+  Type: string;
+  Arguments?: { FunctionName: string };
+  TimeoutSeconds?: number;
+  Retry?: { ErrorEquals: string[]; [field: string]: unknown }[];
+  Catch?: unknown;
+  MaxConcurrency?: number;
+  ItemProcessor?: { States: Record<string, State> };
+};
+
+function statesOf(definition: AslDefinition): Record<string, State> {
+  const { States } = structuredClone(definition) as unknown as { States: Record<string, State> };
+  return { ...States, ...States.CopyChunks?.ItemProcessor?.States };
+}
+
+function retriers(retry: Partial<StateMachineSettings['retry']>) {
+  const definition = stateMachineDefinition({ ...settings, retry: { ...settings.retry, ...retry } });
+  return ['Plan', 'CopyChunk', 'Publish'].map((name) => statesOf(definition)[name]?.Retry?.[0]);
+}
+
+describe('the state machine', () => {
+  it('passes asl-validator once it is filled in, with each kind of retry', () => {
+    for (const kind of ['exponential', 'fixed', 'none'] as const) {
+      const definition = stateMachineDefinition({ ...settings, retry: { ...settings.retry, kind } });
+      // the validator writes into what it is given
+      const result = validate(structuredClone(definition));
+      expect(result.errorsText()).toBe('');
+      expect(result.isValid).toBe(true);
+    }
+  });
+
+  it('retries exactly the transient errors of ours, in each task, and nothing that a person must mend', () => {
+    const transient = errorCodes.filter((code) => kindOf(code) === 'transient').sort();
+    for (const retrier of retriers({})) {
+      const ours = retrier?.ErrorEquals.filter((name) => !name.includes('.')).sort();
+      expect(ours).toEqual(transient);
+      for (const name of ['Sandbox.Timedout', 'Runtime.ExitError', 'Runtime.OutOfMemory', 'States.Timeout']) {
+        expect(retrier?.ErrorEquals).toContain(name);
+      }
+    }
+  });
+
+  it('has no Catch, no Fail, and a Retry in its tasks only', () => {
+    for (const [name, state] of Object.entries(statesOf(stateMachineDefinition(settings)))) {
+      expect(state.Type).not.toBe('Fail');
+      expect(state.Catch, name).toBeUndefined();
+      expect(state.Retry !== undefined, name).toBe(state.Type === 'Task');
+    }
+  });
+
+  it('is filled in with numbers as numbers', () => {
+    const states = statesOf(stateMachineDefinition(settings));
+    expect(states.CopyChunks?.MaxConcurrency).toBe(40);
+    expect(states.CopyChunk?.Arguments?.FunctionName).toBe('shop-copy-chunk');
+    expect(states.Publish?.TimeoutSeconds).toBe(960);
+    expect(retriers({})[0]).toMatchObject({
+      IntervalSeconds: 2,
+      MaxAttempts: 5,
+      BackoffRate: 2,
+      MaxDelaySeconds: 60,
+      JitterStrategy: 'FULL',
+    });
+    expect(retriers({ kind: 'fixed', intervalSeconds: 90 })[1]).toMatchObject({
+      IntervalSeconds: 90,
+      MaxAttempts: 5,
+      BackoffRate: 1,
+      MaxDelaySeconds: 91,
+      JitterStrategy: 'NONE',
+    });
+    expect(retriers({ kind: 'none', intervalSeconds: 0 })[2]).toMatchObject({ MaxAttempts: 0 });
+  });
+
+  it('keeps deploy-time tokens in names as they are', () => {
+    const token = '$' + '{Token[TOKEN.42]}';
+    const definition = stateMachineDefinition({ ...settings, planFunction: token });
+    expect(statesOf(definition).Plan?.Arguments?.FunctionName).toBe(token);
+  });
+
+  it('refuses numbers that Step Functions would refuse', () => {
+    expect(() => stateMachineDefinition({ ...settings, maxConcurrency: -1 })).toThrow(RangeError);
+    expect(() => stateMachineDefinition({ ...settings, taskTimeoutSeconds: 1.5 })).toThrow(
+      'taskTimeoutSeconds is 1.5',
+    );
+    expect(() => retriers({ intervalSeconds: 0 })).toThrow('intervalSeconds is 0');
+  });
+
+  it('refuses a placeholder that is left over, one inside a text, and a value that nothing takes', () => {
+    const placeholder = (name: string) => `\${${name}}`;
+    const values = new Map([['A', 1]]);
+    expect(fillIn({ a: [placeholder('A')] }, values)).toEqual({ a: [1] });
+    expect(() => fillIn({ a: placeholder('A'), b: { c: placeholder('B') } }, values)).toThrow('$.b.c');
+    expect(() => fillIn({ a: `x${placeholder('A')}` }, values)).toThrow('$.a');
+    expect(() => fillIn({ a: 1 }, values)).toThrow('no placeholder for A');
+  });
+
+  it('loads alike under tsx, as the CDK app does, and bundled by esbuild', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tidemark-asl-'));
+    try {
+      const source = resolve('infra/state-machine.ts');
+      const program = `import { stateMachineDefinition } from ${JSON.stringify(source)};
+        console.log(JSON.stringify(stateMachineDefinition(${JSON.stringify(settings)})));`;
+      const expected = JSON.stringify(stateMachineDefinition(settings));
+      writeFileSync(join(folder, 'app.ts'), program);
+      writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
+      const run = (...args: string[]) => execFileSync(process.execPath, args, { encoding: 'utf8' }).trim();
+      expect(run('--import', 'tsx', join(folder, 'app.ts'))).toBe(expected);
+      for (const format of ['esm', 'cjs'] as const) {
+        const bundle = join(folder, `bundle.${format === 'esm' ? 'mjs' : 'cjs'}`);
+        buildSync({
+          entryPoints: [join(folder, 'app.ts')],
+          outfile: bundle,
+          bundle: true,
+          platform: 'node',
+          format,
+        });
+        expect(run(bundle)).toBe(expected);
+      }
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+});

@@ -94,6 +94,7 @@ async function stateOf(client: pg.Client): Promise<'loaded' | 'missing'> {
 
 async function loadAll(client: pg.Client, log: Log): Promise<void> {
   const begun = performance.now();
+  log('loading the sample database, once: 3 million flights and three smaller tables');
   const data = await openSampleData();
   try {
     for (const table of sampleTables) await loadTable(client, data, table, log);

@@ -1,5 +1,5 @@
 import { TidemarkError } from '../errors.ts';
-import { paddedNumber } from '../objects/keys.ts';
+import { paddedNumber } from '../padded-number.ts';
 import type { ChunkId, Part, Run, SyncHead, TableHead } from './ledger.ts';
 
 /** Every item carries the version of its format. Newer than this is refused, older is read. */

@@ -1,3 +1,4 @@
+import { paddedNumber } from '../padded-number.ts';
 import type { TableName } from '../sources/source.ts';
 
 /**
@@ -34,9 +35,6 @@ export const pathSegment = (name: string): string =>
 
 export const tableFolder = ({ schema, table }: TableName): string =>
   `${pathSegment(schema)}.${pathSegment(table)}`;
-
-/** Numbers in names, so wide that their order as text is their order as numbers. */
-export const paddedNumber = (n: number): string => String(n).padStart(6, '0');
 
 export function keysOf(target: Target, sync: string) {
   const { prefix } = target;

@@ -32,7 +32,7 @@ export const sampleTables: readonly SampleTable[] = [
     file: 'earthquakes.json',
     columns: `
       id text NOT NULL,
-      magnitude numeric(6, 3) NOT NULL,
+      magnitude numeric(4, 2) NOT NULL,
       place text NOT NULL,
       time timestamptz NOT NULL,
       updated timestamptz NOT NULL,

@@ -1,5 +1,5 @@
-import { setMaxListeners } from 'node:events';
 import { randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { join } from 'node:path';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { machineArn } from './arns.ts';
@@ -59,7 +59,8 @@ export function openEngine(folder: string, invoke: Invoke, s3: S3Client): Engine
     start(machine, name = randomUUID(), input) {
       const before = executions.find(machine.name, name);
       if (before !== undefined) {
-        const same = outcomeOf(before.history).input === input && before.history.timeline?.status === 'RUNNING';
+        const same =
+          outcomeOf(before.history).input === input && before.history.timeline?.status === 'RUNNING';
         if (same) return before;
         throw new ApiError('ExecutionAlreadyExists', `Execution Already Exists: '${before.arn}'`);
       }
@@ -77,7 +78,12 @@ export function openEngine(folder: string, invoke: Invoke, s3: S3Client): Engine
       const workflow = parseDefinition(definitionOf(execution));
       const { history } = execution;
       const redriveCount = (history.timeline?.redriveCount ?? 0) + 1;
-      const { timestamp } = record(history, 'ExecutionRedriven', { redriveCount }, token === undefined ? {} : { token });
+      const { timestamp } = record(
+        history,
+        'ExecutionRedriven',
+        { redriveCount },
+        token === undefined ? {} : { token },
+      );
       const redriveMs = timestamp * 1000;
       if (token !== undefined) execution.redriveTokens.set(token, redriveMs);
       run(execution, workflow);

@@ -3,9 +3,16 @@ import { join } from 'node:path';
 import { TidemarkError } from '../../core/errors.ts';
 import { executionArn } from './arns.ts';
 import { advance, type Extra, type History, type Line, record } from './history.ts';
-import { openJournal, scanJournal } from './journal.ts';
-import { abortChildren, advanceMapRuns, type Children, countsOf, loadChildren, type MapRun } from './map-run.ts';
 import { end } from './interpreter.ts';
+import { openJournal, scanJournal } from './journal.ts';
+import {
+  abortChildren,
+  advanceMapRuns,
+  type Children,
+  countsOf,
+  loadChildren,
+  type MapRun,
+} from './map-run.ts';
 
 /** An execution of a state machine, running or over. */
 export type Execution = {
@@ -71,7 +78,8 @@ export function openExecutions(folder: string): Executions {
       mapRun.children ??= loadChildren(mapRun);
       if (idle.includes(mapRun)) idle.splice(idle.indexOf(mapRun), 1);
       idle.push(mapRun);
-      const evicted = idle.length > idleMapRunsMax ? idle.findIndex(({ status }) => status !== 'RUNNING') : -1;
+      const evicted =
+        idle.length > idleMapRunsMax ? idle.findIndex(({ status }) => status !== 'RUNNING') : -1;
       if (evicted >= 0 && idle[evicted] !== mapRun) release(idle.splice(evicted, 1)[0]!);
       return mapRun.children;
     },
@@ -86,7 +94,10 @@ export function openExecutions(folder: string): Executions {
     abort(execution, error, cause) {
       execution.halt?.abort();
       execution.halt = null;
-      const details = { ...(error === undefined ? {} : { error }), ...(cause === undefined ? {} : { cause }) };
+      const details = {
+        ...(error === undefined ? {} : { error }),
+        ...(cause === undefined ? {} : { cause }),
+      };
       const mapRun = execution.mapRuns.at(-1);
       if (mapRun?.status === 'RUNNING') {
         const children = executions.childrenOf(mapRun);
@@ -117,7 +128,11 @@ export function openExecutions(folder: string): Executions {
   }
   for (const execution of [...machines.values()].flatMap((each) => [...each.values()])) {
     if (execution.history.timeline?.status !== 'RUNNING') continue;
-    executions.abort(execution, 'Local.EngineStopped', 'The embedded cloud was stopped while this execution ran.');
+    executions.abort(
+      execution,
+      'Local.EngineStopped',
+      'The embedded cloud was stopped while this execution ran.',
+    );
   }
   return executions;
 }
@@ -146,7 +161,10 @@ function loadExecution(folder: string, machine: string, name: string): Execution
 function startedOf(extra: Extra | undefined, folder: string): Started {
   const started = extra as unknown as Started;
   if (started.format === 1) return started;
-  throw new TidemarkError('FormatTooNew', `${folder} has format ${started.format}; this version reads format 1.`);
+  throw new TidemarkError(
+    'FormatTooNew',
+    `${folder} has format ${started.format}; this version reads format 1.`,
+  );
 }
 
 function release(mapRun: MapRun): void {

@@ -14,7 +14,12 @@ const newline = 0x0a;
  * @returns how many items there are
  * @throws StateFailed States.ItemReaderFailed: the object cannot be read, or a line is no item
  */
-export async function fetchItems(s3: S3Client, source: Json, file: string, halt: AbortSignal): Promise<number> {
+export async function fetchItems(
+  s3: S3Client,
+  source: Json,
+  file: string,
+  halt: AbortSignal,
+): Promise<number> {
   const { bucket, key } = locationOf(source);
   const failed = (reason: string) =>
     new StateFailed('States.ItemReaderFailed', `Reading s3://${bucket}/${key} failed: ${reason}`);
@@ -44,7 +49,9 @@ function itemOf(line: string, number: number, failed: (reason: string) => StateF
   try {
     return withinDataLimit(JSON.stringify(JSON.parse(line)), 'an item');
   } catch (error) {
-    throw failed(error instanceof StateFailed ? `item ${number} is larger than 256 KiB` : `item ${number} is not JSON`);
+    throw failed(
+      error instanceof StateFailed ? `item ${number} is larger than 256 KiB` : `item ${number} is not JSON`,
+    );
   }
 }
 
@@ -71,7 +78,11 @@ async function* linesOf(
       const known = Buffer.concat([rest, piece]);
       const end = known.lastIndexOf(newline) + 1;
       rest = known.subarray(end);
-      if (end > 0) yield known.subarray(0, end - 1).toString().split('\n');
+      if (end > 0)
+        yield known
+          .subarray(0, end - 1)
+          .toString()
+          .split('\n');
       halt.throwIfAborted();
     }
   } catch (error) {

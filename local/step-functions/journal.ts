@@ -86,7 +86,9 @@ function recordOf(line: string, file: string, [offset]: Place): unknown {
   try {
     return JSON.parse(line);
   } catch (error) {
-    throw new TidemarkError('CloudBroken', `${file} is damaged at byte ${offset}: not a record`, { cause: error });
+    throw new TidemarkError('CloudBroken', `${file} is damaged at byte ${offset}: not a record`, {
+      cause: error,
+    });
   }
 }
 

@@ -55,5 +55,8 @@ export function openMachines(folder: string): Machines {
 function readMachine(file: string): Machine {
   const machine = JSON.parse(readFileSync(file, 'utf8')) as Machine;
   if (machine.format === 1) return machine;
-  throw new TidemarkError('FormatTooNew', `${file} has format ${machine.format}; this version reads format 1.`);
+  throw new TidemarkError(
+    'FormatTooNew',
+    `${file} has format ${machine.format}; this version reads format 1.`,
+  );
 }

@@ -1,7 +1,14 @@
 import { join } from 'node:path';
 import { childMachineName, childName, executionArn, machineArn, mapRunArn } from './arns.ts';
 import type { MapState } from './definition.ts';
-import { advance, type ExecutionStatus, type Extra, type History, type HistoryEvent, type Line } from './history.ts';
+import {
+  advance,
+  type ExecutionStatus,
+  type Extra,
+  type History,
+  type HistoryEvent,
+  type Line,
+} from './history.ts';
 import { end } from './interpreter.ts';
 import { countItems } from './item-reader.ts';
 import { type Journal, openJournal, scanJournal } from './journal.ts';
@@ -31,7 +38,10 @@ export type Counts = {
   readonly pendingRedrive: number;
 };
 
-export type Tolerance = Pick<MapState, 'maxConcurrency' | 'toleratedFailurePercentage' | 'toleratedFailureCount'>;
+export type Tolerance = Pick<
+  MapState,
+  'maxConcurrency' | 'toleratedFailurePercentage' | 'toleratedFailureCount'
+>;
 
 export type MapRun = {
   readonly id: string;
@@ -128,7 +138,8 @@ export function loadChildren(mapRun: MapRun): Children {
   scanJournal(file, (record, place) => {
     const { child: index, event } = record as Line;
     if (index === undefined) return;
-    const child = (list[index] ??= newChild(index, journal));
+    const child = list[index] ?? newChild(index, journal);
+    list[index] = child;
     child.history.timeline = advance(child.history.timeline, event, place);
   });
   return { journal, list, total: countItems(itemsFile(mapRun)) };
@@ -155,7 +166,13 @@ export function abortChildren(children: Children, details: object): void {
 export function countsOf(mapRun: MapRun): Counts {
   const { children, finalCounts } = mapRun;
   if (finalCounts !== null) return finalCounts;
-  const by: Record<ExecutionStatus, number> = { RUNNING: 0, SUCCEEDED: 0, FAILED: 0, TIMED_OUT: 0, ABORTED: 0 };
+  const by: Record<ExecutionStatus, number> = {
+    RUNNING: 0,
+    SUCCEEDED: 0,
+    FAILED: 0,
+    TIMED_OUT: 0,
+    ABORTED: 0,
+  };
   const list = children?.list ?? [];
   for (const child of list) by[statusOf(child)] += 1;
   const total = children?.total ?? list.length;

@@ -52,11 +52,15 @@ export async function runMapState(
   const emit = (type: string, details?: object, extra?: { readonly [name: string]: unknown }) =>
     advanceMapRuns(parent.mapRuns, parent, entered.emit(type, details, extra), extra);
   const mapRun = parent.mapRuns.find((each) => arnOf(each) === arn) ?? begin(parent, state, emit);
-  const result = (results: ResultsLocation): Json => ({ MapRunArn: arnOf(mapRun), ResultWriterDetails: results });
+  const result = (results: ResultsLocation): Json => ({
+    MapRunArn: arnOf(mapRun),
+    ResultWriterDetails: results,
+  });
   const evaluated = (template: MapState['itemReader']) =>
     unlessHalted(template.evaluate(entered.variable()), halt);
 
-  if (mapRun.status === 'SUCCEEDED') return result(resultsLocation(mapRun, await evaluated(state.resultWriter)));
+  if (mapRun.status === 'SUCCEEDED')
+    return result(resultsLocation(mapRun, await evaluated(state.resultWriter)));
   const redriven = mapRun.status !== 'RUNNING';
   if (redriven) emit('MapRunRedriven', { mapRunArn: arnOf(mapRun), redriveCount: mapRun.redriveCount + 1 });
   const children = parent.childrenOf(mapRun);

@@ -16,7 +16,10 @@ export type ResultsLocation = { readonly Bucket: string; readonly Key: string };
 export function resultsLocation(mapRun: MapRun, target: Json): ResultsLocation {
   const { Bucket, Prefix } = target as { readonly [name: string]: Json };
   if (typeof Bucket !== 'string' || typeof Prefix !== 'string') {
-    throw new StateFailed('States.ResultWriterFailed', 'Bucket and Prefix of the ResultWriter must be texts.');
+    throw new StateFailed(
+      'States.ResultWriterFailed',
+      'Bucket and Prefix of the ResultWriter must be texts.',
+    );
   }
   const folder = Prefix === '' ? mapRun.id : `${Prefix}/${mapRun.id}`;
   return { Bucket, Key: `${folder}/manifest.json` };

@@ -1,0 +1,214 @@
+/**
+ * The frames of PostgreSQL's protocol (version 3) that answer one statement, cut out of the socket's chunks.
+ * Rows are not touched: whole frames are handed on where they lie, only one that spans chunks is put together.
+ * (https://www.postgresql.org/docs/17/protocol-message-formats.html and, for the rows, sql-copy.html)
+ */
+import type { Duplex } from 'node:stream';
+import { TidemarkError } from '../../errors.ts';
+import type { ServerError } from './errors.ts';
+
+/** `rows` CopyData frames, one row each, from `start` to `end`. */
+export type Segment = {
+  readonly bytes: Buffer;
+  readonly start: number;
+  readonly end: number;
+  readonly rows: number;
+  /** where the last row's frame begins */
+  readonly lastRow: number;
+};
+
+/** What RowDescription says of a column. */
+export type DescribedColumn = {
+  readonly tableId: number;
+  readonly columnId: number;
+  readonly typeId: number;
+  readonly modifier: number;
+};
+
+export type StatementHandlers = {
+  /** the RowDescription of a SELECT before the COPY; throws to stop */
+  described(columns: readonly DescribedColumn[]): void;
+  copying(fields: number): void;
+  segment(segment: Segment): void;
+  /** ReadyForQuery; `rows` as CommandComplete of the COPY counts them */
+  ready(error: ServerError | null, rows: number): void;
+  /** what came is no answer to the statement, or a handler threw */
+  broken(error: unknown): void;
+};
+
+const signature = Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1');
+const copyData = 0x64;
+/** type and length */
+const headBytes = 5;
+
+const violation = (what: string): TidemarkError =>
+  new TidemarkError('ProtocolViolation', `PostgreSQL's answer to COPY: ${what}`);
+
+/**
+ * Sends one simple query and takes the socket's data until ReadyForQuery, then gives it back to whom it was
+ * taken from. After `broken` the connection is of no use.
+ */
+export function sendStatement(stream: Duplex, sql: string, handlers: StatementHandlers): void {
+  const former = stream.listeners('data') as ((chunk: Buffer) => void)[];
+  stream.removeAllListeners('data');
+  const giveBack = (): void => {
+    stream.removeListener('data', onData);
+    for (const listener of former) stream.on('data', listener);
+  };
+  const feed = frameReader(handlers, giveBack);
+  const onData = (chunk: Buffer): void => {
+    try {
+      feed(chunk);
+    } catch (error) {
+      stream.removeListener('data', onData);
+      handlers.broken(error);
+    }
+  };
+  stream.on('data', onData);
+  const text = Buffer.from(`${sql}\0`, 'utf8');
+  const head = Buffer.alloc(headBytes);
+  head.write('Q');
+  head.writeUInt32BE(text.length + 4, 1);
+  stream.write(Buffer.concat([head, text]));
+}
+
+function frameReader(handlers: StatementHandlers, giveBack: () => void): (chunk: Buffer) => void {
+  /** a frame that has begun in an earlier chunk */
+  let partial: Buffer = Buffer.alloc(0);
+  let partialBytes = 0;
+  let headerSeen = false;
+  let error: ServerError | null = null;
+  let rows = 0;
+
+  function control(type: number, frame: Buffer): void {
+    switch (String.fromCharCode(type)) {
+      case 'T':
+        return handlers.described(describedColumns(frame));
+      case 'H':
+        if (frame[headBytes] !== 1) throw violation('not binary');
+        return handlers.copying(frame.readInt16BE(headBytes + 1));
+      case 'C': {
+        const tag = frame.toString('latin1', headBytes, frame.length - 1);
+        if (tag.startsWith('COPY ')) rows = Number(tag.slice(5));
+        return;
+      }
+      case 'E':
+        error = serverError(frame);
+        return;
+      case 'Z':
+        giveBack();
+        return handlers.ready(error, rows);
+      case 'c': // CopyDone
+      case 'N': // notice
+      case 'S': // parameter status
+      case 'A': // notification
+        return;
+      default:
+        throw violation(`unexpected message ${String.fromCharCode(type)}`);
+    }
+  }
+
+  /** The first CopyData begins with the file's header; what follows it may be the first row already. */
+  function firstData(frame: Buffer): void {
+    headerSeen = true;
+    const fixed = headBytes + signature.length + 8;
+    if (frame.length < fixed || frame.compare(signature, 0, signature.length, headBytes, headBytes + 11) !== 0)
+      throw violation('no binary header');
+    const rest = frame.subarray(fixed + frame.readInt32BE(fixed - 4));
+    if (rest.length <= 2) return;
+    const row = Buffer.alloc(headBytes + rest.length);
+    row[0] = copyData;
+    row.writeInt32BE(rest.length + 4, 1);
+    rest.copy(row, headBytes);
+    handlers.segment({ bytes: row, start: 0, end: row.length, rows: 1, lastRow: 0 });
+  }
+
+  /** Hands on all whole frames of `chunk` from `start`; returns where the first that is not whole begins. */
+  function wholeFrames(chunk: Buffer, start: number): number {
+    let at = start;
+    let segmentStart = start;
+    let segmentRows = 0;
+    let lastRow = start;
+    const flush = (): void => {
+      if (segmentRows > 0)
+        handlers.segment({ bytes: chunk, start: segmentStart, end: at, rows: segmentRows, lastRow });
+      segmentRows = 0;
+    };
+    while (at + headBytes <= chunk.length) {
+      const length = chunk.readUInt32BE(at + 1);
+      const end = at + 1 + length;
+      if (end > chunk.length) break;
+      // a frame of two bytes is the trailer: a field count of -1
+      if (chunk[at] === copyData && headerSeen && length !== 6) {
+        segmentRows++;
+        lastRow = at;
+        at = end;
+        continue;
+      }
+      flush();
+      if (chunk[at] !== copyData) control(chunk[at] as number, chunk.subarray(at, end));
+      else if (!headerSeen) firstData(chunk.subarray(at, end));
+      at = end;
+      segmentStart = at;
+    }
+    flush();
+    return at;
+  }
+
+  return (chunk) => {
+    let from = 0;
+    while (partialBytes > 0 && from < chunk.length) {
+      // first its head, which tells its length, then its rest
+      const known = partialBytes >= headBytes;
+      const needed = known ? 1 + partial.readUInt32BE(1) : headBytes;
+      if (partial.length < needed) {
+        const longer = Buffer.allocUnsafeSlow(needed);
+        partial.copy(longer, 0, 0, partialBytes);
+        partial = longer;
+      }
+      const taken = Math.min(needed - partialBytes, chunk.length - from);
+      chunk.copy(partial, partialBytes, from, from + taken);
+      partialBytes += taken;
+      from += taken;
+      if (known && partialBytes === needed) {
+        const whole = partial.subarray(0, needed);
+        partialBytes = 0;
+        partial = Buffer.alloc(0);
+        wholeFrames(whole, 0);
+      }
+    }
+    const rest = wholeFrames(chunk, from);
+    if (rest < chunk.length) {
+      partialBytes = chunk.length - rest;
+      partial = Buffer.allocUnsafeSlow(Math.max(headBytes, partialBytes));
+      chunk.copy(partial, 0, rest);
+    }
+  };
+}
+
+function describedColumns(frame: Buffer): DescribedColumn[] {
+  const columns: DescribedColumn[] = [];
+  let at = headBytes + 2;
+  for (let i = frame.readInt16BE(headBytes); i > 0; i--) {
+    at = frame.indexOf(0, at) + 1;
+    columns.push({
+      tableId: frame.readUInt32BE(at),
+      columnId: frame.readInt16BE(at + 4),
+      typeId: frame.readUInt32BE(at + 6),
+      modifier: frame.readInt32BE(at + 12),
+    });
+    at += 18;
+  }
+  return columns;
+}
+
+/** Of an ErrorResponse the SQLSTATE and the primary message: its details may quote rows. */
+function serverError(frame: Buffer): ServerError {
+  const fields = new Map<string, string>();
+  for (let at = headBytes; at < frame.length && frame[at] !== 0; ) {
+    const end = frame.indexOf(0, at + 1);
+    fields.set(String.fromCharCode(frame[at] as number), frame.toString('utf8', at + 1, end));
+    at = end + 1;
+  }
+  return { sqlState: fields.get('C') ?? 'XX000', message: fields.get('M') ?? '' };
+}

@@ -93,7 +93,7 @@ const part = z
     rows: z.number().int().min(1).default(1_000_000).describe('Close a part at this many rows …'),
     bytes: bytes
       .refine((n) => n <= 1024 ** 3, 'at most 1GiB: a part is held in memory')
-      .default(64 * 1024 ** 2)
+      .prefault('64MiB')
       .describe('… or when its file has this size …'),
     seconds: z.number().min(1).default(60).describe('… or when it has been read for this long.'),
   })

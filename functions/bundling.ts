@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { copyFile, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BuildOptions, build } from 'esbuild';
 import { TidemarkError } from '../core/errors.ts';
@@ -39,7 +39,7 @@ export const bundleOptions = {
   logLevel: 'silent',
 } as const satisfies BuildOptions;
 
-/** A function ready to run: `folder` holds index.js, index.js.map, package.json and tidemark.yaml. */
+/** A function ready to run: `folder` (absolute) holds index.js, index.js.map, package.json and tidemark.yaml. */
 export type Bundle = { readonly folder: string; readonly handler: 'index.handler' };
 
 export type Bundles<Name extends string = FunctionName> = Readonly<Record<Name, Bundle>>;
@@ -74,7 +74,8 @@ export async function bundleFunctions<Name extends string>(
 export async function bundleFunctions(
   request: Omit<BundleRequest<string>, 'entries'> & { readonly entries?: Readonly<Record<string, string>> },
 ): Promise<Bundles<string>> {
-  const { outDir, definitionFile, entries = ourEntries } = request;
+  const { definitionFile, entries = ourEntries } = request;
+  const outDir = resolve(request.outDir);
   const workshop = join(outDir, `${workshopPrefix}${randomUUID()}`);
   try {
     await mkdir(outDir, { recursive: true });
@@ -113,7 +114,7 @@ async function buildAll(entries: Readonly<Record<string, string>>, folder: strin
     ...bundleOptions,
     // names in the bundle and its map are relative to the project: the same wherever it is checked out
     absWorkingDir: projectFolder,
-    entryPoints: Object.entries(entries).map(([name, file]) => ({ in: file, out: `${name}/index` })),
+    entryPoints: Object.entries(entries).map(([name, file]) => ({ in: resolve(file), out: `${name}/index` })),
     outdir: folder,
   });
 }

@@ -8,7 +8,7 @@
  * grows faster than that is killed a little late.
  */
 import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { TidemarkError } from '../core/errors.ts';
 import { openLogs } from './lambda/log.ts';
 import { residentBytes } from './lambda/memory.ts';
@@ -19,7 +19,7 @@ import { type Outcome, type SandboxHost, startSandbox } from './lambda/sandbox-h
 export type { Outcome } from './lambda/sandbox-host.ts';
 
 export type LambdaFunction = {
-  /** the bundle's, absolute */
+  /** the bundle's */
   readonly folder: string;
   /** `<module>.<export>`, as `index.handler` */
   readonly handler: string;
@@ -64,7 +64,8 @@ const memoryLookMs = 50;
 
 /** @throws CloudBroken when the folder cannot be written */
 export async function startLambda(options: LambdaOptions): Promise<RunningLambda> {
-  const { folder, functions, endpoints = {}, nodePath = process.execPath } = options;
+  const { functions, endpoints = {}, nodePath = process.execPath } = options;
+  const folder = resolve(options.folder);
   const program = join(folder, 'sandbox.cjs');
   const logs = await prepare(folder, program);
   const sandboxes = new Set<SandboxHost>();
@@ -81,6 +82,7 @@ export async function startLambda(options: LambdaOptions): Promise<RunningLambda
     const sandbox = startSandbox({
       ...{ functionName, endpoints, nodePath, program },
       ...settings,
+      folder: resolve(settings.folder),
       log: (requestId, line) => log(functionName, requestId, line),
     });
     if (woundDown) sandbox.windDown();

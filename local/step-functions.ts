@@ -1,10 +1,11 @@
 import { once } from 'node:events';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { S3Client } from '@aws-sdk/client-s3';
 import { TidemarkError } from '../core/errors.ts';
-import { openEngine } from './step-functions/engine.ts';
+import { type Engine, openEngine } from './step-functions/engine.ts';
 import type { Invoke } from './step-functions/interpreter.ts';
-import { operationsOf } from './step-functions/operations.ts';
+import { type Operations, operationsOf } from './step-functions/operations.ts';
 import { serve } from './step-functions/server.ts';
 
 export type StepFunctionsSettings = {
@@ -32,8 +33,8 @@ export type StepFunctions = {
  * Starts Tidemark's embedded Step Functions on 127.0.0.1, for `@aws-sdk/client-sfn`. It runs the states that
  * infra/sync.asl.json uses and refuses every other definition. What it has acknowledged survives a `kill -9`.
  *
- * @throws TidemarkError CloudBroken: the port is taken, the folder cannot be used or holds a damaged journal;
- *   FormatTooNew: a newer version has written there
+ * @throws TidemarkError CloudBusy: the port is taken; CloudBroken: the folder cannot be used, or holds a damaged
+ *   journal; FormatTooNew: a newer version has written there
  */
 export async function startStepFunctions(settings: StepFunctionsSettings): Promise<StepFunctions> {
   const { folder, port = 0, lambda, objects } = settings;
@@ -43,19 +44,22 @@ export async function startStepFunctions(settings: StepFunctionsSettings): Promi
     forcePathStyle: true,
     credentials: { accessKeyId: 'embedded', secretAccessKey: 'embedded' },
   });
-  const engine = openEngine(folder, lambda.invoke, s3);
-  const server = serve(operationsOf(engine));
+  // the port first: who finds it taken must not end what the owner of the folder runs
+  let operations: Operations = {};
+  const server = serve(() => operations);
+  await listen(server, port);
+  let engine: Engine;
   try {
-    server.listen(port, '127.0.0.1');
-    await once(server, 'listening');
+    engine = openEngine(folder, lambda.invoke, s3);
   } catch (error) {
-    engine.stop();
-    const reason =
-      (error as NodeJS.ErrnoException).code === 'EADDRINUSE' ? 'the port is taken' : String(error);
-    throw new TidemarkError('CloudBroken', `Step Functions cannot listen on 127.0.0.1:${port}: ${reason}.`, {
+    server.close();
+    if (error instanceof TidemarkError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new TidemarkError('CloudBroken', `The embedded Step Functions cannot use ${folder} (${reason}).`, {
       cause: error,
     });
   }
+  operations = operationsOf(engine);
   const { port: listening } = server.address() as AddressInfo;
   return {
     endpoint: `http://127.0.0.1:${listening}`,
@@ -69,4 +73,18 @@ export async function startStepFunctions(settings: StepFunctionsSettings): Promi
       await closed;
     },
   };
+}
+
+async function listen(server: Server, port: number): Promise<void> {
+  try {
+    server.listen(port, '127.0.0.1');
+    await once(server, 'listening');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') {
+      const message = `Port ${port} on 127.0.0.1, for the embedded Step Functions, is taken.`;
+      throw new TidemarkError('CloudBusy', message, { cause: error });
+    }
+    const message = `The embedded Step Functions cannot listen on 127.0.0.1:${port} (${(error as Error).message}).`;
+    throw new TidemarkError('CloudBroken', message, { cause: error });
+  }
 }

@@ -16,6 +16,7 @@ const fileBytesMax = 16 * 1024 * 1024;
 export function openLogs(folder: string): FunctionLogs {
   mkdirSync(folder, { recursive: true });
   const files = new Map<string, WriteStream>();
+  let closed = false;
   const open = (functionName: string): WriteStream => {
     const path = join(folder, `${functionName}.log`);
     if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) > fileBytesMax) {
@@ -28,13 +29,15 @@ export function openLogs(folder: string): FunctionLogs {
   };
   return {
     write: (functionName, requestId, line) => {
+      if (closed) return;
       const file = files.get(functionName) ?? open(functionName);
       file.write(`${new Date().toISOString()} ${requestId ?? '-'} ${line}\n`);
     },
     close: async () => {
-      const open = [...files.values()];
-      files.clear();
-      await Promise.all(open.map((file) => new Promise<void>((done) => file.close(() => done()))));
+      closed = true;
+      await Promise.all(
+        [...files.values()].map((file) => new Promise<void>((done) => file.close(() => done()))),
+      );
     },
   };
 }

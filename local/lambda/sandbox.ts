@@ -113,7 +113,8 @@ async function main(): Promise<void> {
 
 /** Lambda's runtime writes every failure to the function's log. */
 function complain({ errorType, errorMessage, trace }: RuntimeError): void {
-  console.error(`Invoke Error\t${trace?.length ? trace.join('\n') : `${errorType}: ${errorMessage}`}`);
+  const what = trace?.length ? trace.join('\n') : `${errorType}: ${errorMessage}`;
+  process.stderr.write(`Invoke Error\t${what}\n`);
 }
 
 function runtimeError(name: string, message: string): Error {

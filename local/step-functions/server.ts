@@ -8,9 +8,9 @@ const target = 'AWSStepFunctions.';
 const bodyBytesMax = 4 * 1024 * 1024;
 
 /** Answers AWS JSON 1.0, the protocol of Step Functions: the operation in `X-Amz-Target`, JSON in and out. */
-export function serve(operations: Operations): Server {
+export function serve(operations: () => Operations): Server {
   return createServer(async (request, response) => {
-    const { status, body } = await answer(operations, request);
+    const { status, body } = await answer(operations(), request);
     response.writeHead(status, {
       'content-type': 'application/x-amz-json-1.0',
       'x-amzn-requestid': randomUUID(),

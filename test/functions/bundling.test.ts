@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { bundleFunctions } from '../../functions/bundling.ts';
@@ -61,6 +61,17 @@ test('a bundle runs by itself: no TypeScript, no node_modules, the definition be
     `require('./index.js').handler({n: 1}).then((r) => console.log(JSON.stringify(r)))`,
   );
   expect(JSON.parse(said)).toEqual({ n: 2, e: 'UsageWrong' });
+});
+
+test('relative paths are the caller’s, not the project’s', async () => {
+  const here = (path: string) => relative(process.cwd(), path);
+  const { fn } = await bundleFunctions({
+    outDir: here(outDir),
+    definitionFile: here(definitionFile),
+    entries: { fn: here(await entry('fn', 'export const handler = () => 1;')) },
+  });
+  expect(fn.folder).toBe(join(outDir, 'fn'));
+  expect(await readdir(fn.folder)).toContain('index.js');
 });
 
 test('class names survive, and stack traces name the TypeScript', async () => {

@@ -30,20 +30,23 @@ const project = fileURLToPath(new URL('../..', import.meta.url));
 let folder: string;
 let running: RunningDynamodb[];
 let clients: DynamoDBClient[];
+let children: ChildProcess[];
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tidemark-dynamodb-'));
   running = [];
   clients = [];
+  children = [];
 });
 
 afterEach(async () => {
   for (const client of clients) client.destroy();
+  for (const child of children) child.kill('SIGKILL');
   for (const server of running) await server.stop();
   await rm(folder, { recursive: true, force: true });
 });
 
-async function start(at = join(folder, 'db')): Promise<RunningDynamodb> {
+async function start(at = join(folder, 'home', 'db')): Promise<RunningDynamodb> {
   const server = await startDynamodb({ folder: at });
   running.push(server);
   return server;
@@ -191,9 +194,9 @@ test('a chunk’s log comes in order, page by page, forward and backward, and no
 
 test('a second instance on the folder, and a port that is taken, are refused', async () => {
   const first = await start();
-  await expect(startDynamodb({ folder: join(folder, 'db') })).rejects.toMatchObject({
+  await expect(startDynamodb({ folder: join(folder, 'home', 'db') })).rejects.toMatchObject({
     name: 'CloudBusy',
-    message: expect.stringContaining(join(folder, 'db')),
+    message: expect.stringContaining(join(folder, 'home', 'db')),
   });
   await expect(startDynamodb({ folder: join(folder, 'other'), port: first.port })).rejects.toMatchObject({
     name: 'CloudBusy',
@@ -245,13 +248,13 @@ test('a client that dies in the middle of a request does no harm', async () => {
   await db.send(new PutCommand({ TableName, Item: { pk: 'a', sk: 'b' } }));
 });
 
-/** A process of its own with the ledger in `<folder>/db`; files may not grow beyond `fileKiB`. */
+/** A process of its own with the ledger in `<folder>/home/db`; files may not grow beyond `fileKiB`. */
 async function ledgerProcess(
   fileKiB: number | 'unlimited',
 ): Promise<{ child: ChildProcess; endpoint: string }> {
   const program = `
     import { startDynamodb, ensureLedgerTable } from ${JSON.stringify(join(project, 'local/dynamodb.ts'))};
-    const { endpoint } = await startDynamodb({ folder: ${JSON.stringify(join(folder, 'db'))} });
+    const { endpoint } = await startDynamodb({ folder: ${JSON.stringify(join(folder, 'home', 'db'))} });
     await ensureLedgerTable({ endpoint, tableName: ${JSON.stringify(TableName)} });
     console.log(endpoint);`;
   const child = spawn(
@@ -264,6 +267,7 @@ async function ledgerProcess(
     ],
     { cwd: project, stdio: ['ignore', 'pipe', 'inherit'] },
   );
+  children.push(child);
   const [endpoint] = await once(createInterface(child.stdout as Readable), 'line');
   return { child, endpoint: endpoint as string };
 }
@@ -297,7 +301,7 @@ test('a kill in the middle of making the table does not leave it half made', asy
   const { server } = await ledger();
   await server.stop();
   const { Level } = createRequire(import.meta.url)('level');
-  const level = new Level(join(folder, 'db'), { valueEncoding: 'json' });
+  const level = new Level(join(folder, 'home', 'db'), { valueEncoding: 'json' });
   await level.put(`table~${TableName}`, {
     ...(await level.get(`table~${TableName}`)),
     TableStatus: 'CREATING',

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -19,16 +19,20 @@ const project = fileURLToPath(new URL('../..', import.meta.url));
 
 let folder: string;
 let running: RunningLambda[];
+/** sandboxes that ought to end by themselves */
+let orphans: number[];
 let lines: { functionName: string; requestId: string | null; line: string }[];
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tidemark-lambda-'));
   running = [];
+  orphans = [];
   lines = [];
 });
 
 afterEach(async () => {
   for (const lambda of running) await lambda.stop();
+  for (const pid of orphans) if (alive(pid)) process.kill(pid, 'SIGKILL');
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -143,7 +147,6 @@ describe('an invocation', () => {
       });
       expect(payload.TIDEMARK_TEST_SECRET).toBeUndefined();
       expect(payload.HOME).toBeUndefined();
-      expect(payload.VITEST).toBeUndefined();
     } finally {
       delete process.env.TIDEMARK_TEST_SECRET;
     }
@@ -182,8 +185,8 @@ describe('an invocation', () => {
   });
 
   test('an unknown function is an outcome, too', async () => {
-    const lambda = await startOne('');
-    expect(await lambda.invoke('g', {})).toMatchObject({ error: 'Lambda.ResourceNotFoundException' });
+    const outcome = await (await startOne('')).invoke('g', {});
+    expect(outcome).toMatchObject({ error: 'Lambda.ResourceNotFoundException' });
   });
 });
 
@@ -196,11 +199,9 @@ describe('a failure of the function', () => {
         error.name = 'SourceUnavailable';
         throw error;
       };`);
-    const [before, failed, after] = [
-      await lambda.invoke('f', { good: true }),
-      await failure(lambda),
-      await lambda.invoke('f', { good: true }),
-    ];
+    const before = await lambda.invoke('f', { good: true });
+    const failed = await failure(lambda);
+    const after = await lambda.invoke('f', { good: true });
     expect(failed.error).toBe('SourceUnavailable');
     expect(failed.cause).toEqual({
       errorType: 'SourceUnavailable',
@@ -251,11 +252,6 @@ describe('a failure of the function', () => {
       });
     }
     await until(() => lambda.sandboxes().length === 0);
-  });
-
-  test('a bundle that is not there', async () => {
-    const lambda = await startOne('', { handler: 'other.handler' });
-    expect(await failure(lambda)).toMatchObject({ error: 'Runtime.ImportModuleError' });
   });
 
   test.each([
@@ -442,6 +438,7 @@ describe('stopping', () => {
     const [line] = await once(createInterface(parent.stdout), 'line');
     const pid = Number((line as string).split(' ')[1]);
     expect(alive(pid)).toBe(true);
+    orphans.push(pid);
     parent.kill('SIGKILL');
     await until(
       async () => !alive(pid) || /\) Z /.test(await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')),
@@ -474,7 +471,7 @@ describe('logs', () => {
   });
 });
 
-test('a real bundle: native modules resolve, stack traces name the TypeScript', async () => {
+test('a real bundle, by relative paths: native modules resolve, stack traces name the TypeScript', async () => {
   const entry = join(folder, 'entry.ts');
   await writeFile(
     entry,
@@ -490,9 +487,12 @@ test('a real bundle: native modules resolve, stack traces name the TypeScript', 
     definitionFile: join(folder, 'sync.yaml'),
     entries: { f: entry },
   });
-  const lambda = await start({
-    f: { ...bundles.f, environment: functionEnvironment, timeoutSeconds: 20, memoryMB: 512 },
-  });
+  const f = { ...bundles.f, environment: functionEnvironment, timeoutSeconds: 20, memoryMB: 512 };
+  const here = (path: string) => relative(process.cwd(), path);
+  const lambda = await start(
+    { f: { ...f, folder: here(f.folder) } },
+    { folder: here(join(folder, 'lambda')) },
+  );
   expect(await lambda.invoke('f', { text: 'abc' })).toEqual({ ok: true, payload: 'abc' });
   const { cause } = await failure(lambda, { text: '', fail: true });
   expect(cause.trace.join('\n')).toMatch(/entry\.ts:3:/);

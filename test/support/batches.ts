@@ -28,7 +28,7 @@ export function columnsOf(types: Readonly<Record<string, ColumnType | readonly [
   });
 }
 
-/** @param rows each with a value a column, in the columns' order */
+/** @param rows each with a value a column, in the columns' order; the first column's become the batch's keys */
 export function batchOf(columns: readonly Column[], rows: readonly (readonly Value[])[]): Batch {
   return {
     rows: rows.length,
@@ -38,6 +38,7 @@ export function batchOf(columns: readonly Column[], rows: readonly (readonly Val
         rows.map((row) => row[index]!),
       ),
     ),
+    firstKey: String(rows[0]?.[0] ?? ''),
     lastKey: String(rows.at(-1)?.[0] ?? ''),
   };
 }

@@ -118,15 +118,25 @@ const int64Bound = (high: number, low: number): Bound =>
     value.writeInt32LE(high, 4);
   });
 
-/** NaN is no bound, it is counted. A zero is written as −0 below and +0 above, as the format demands. */
+/**
+ * NaNs are counted, and where there is one there are no bounds: the format leaves NaN out of min and max, but DuckDB
+ * (1.5), for which NaN is the greatest value, then skips row groups that `x > 1` or `x = 'nan'` should find.
+ * A zero is written as −0 below and +0 above, as the format demands, and so is not said to be exact.
+ */
 export function floatBounds(bits: 32 | 64): Bounds {
   const width = bits / 8;
   let numbers = 0;
   let nans = 0;
   let min = Number.POSITIVE_INFINITY;
   let max = Number.NEGATIVE_INFINITY;
-  const bound = (number: number): Bound =>
-    exact(width, (value) => (bits === 64 ? value.writeDoubleLE(number) : value.writeFloatLE(number)));
+  const bound = (number: number, zero: number): Bound | null => {
+    if (numbers === 0 || nans > 0) return null;
+    const value = Buffer.alloc(width);
+    const written = number === 0 ? zero : number;
+    if (bits === 64) value.writeDoubleLE(written);
+    else value.writeFloatLE(written);
+    return { value, exact: number !== 0 };
+  };
   return {
     add(data, bytes, count) {
       const view = viewOf(data, bytes);
@@ -144,8 +154,8 @@ export function floatBounds(bits: 32 | 64): Bounds {
       nans += notNumbers;
       numbers += count - notNumbers;
     },
-    min: () => (numbers > 0 ? bound(min === 0 ? -0 : min) : null),
-    max: () => (numbers > 0 ? bound(max === 0 ? 0 : max) : null),
+    min: () => bound(min, -0),
+    max: () => bound(max, 0),
     nans: () => nans,
     reset() {
       numbers = 0;

@@ -81,7 +81,8 @@ export async function readCatalog(
   const indexes = await readUniqueIndexes(session, relation.id, where);
   const keyColumn = chooseKey(where, columns, indexes, key);
   const keyType = keyTypes.get(keyColumn.typeId);
-  if (keyType === undefined) throw new TidemarkError('ProtocolViolation', `${where}: key type not in the map`);
+  if (keyType === undefined)
+    throw new TidemarkError('ProtocolViolation', `${where}: key type not in the map`);
   if (relation.children > 0)
     notes.push(
       `the rows of its ${relation.children} inheritance children are not copied with it; list the children as tables`,

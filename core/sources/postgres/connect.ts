@@ -22,7 +22,8 @@ export type Address = {
   readonly applicationName: string;
 };
 
-const invalid = (what: string): TidemarkError => new TidemarkError('DefinitionInvalid', `source.url: ${what}`);
+const invalid = (what: string): TidemarkError =>
+  new TidemarkError('DefinitionInvalid', `source.url: ${what}`);
 
 /**
  * `postgres://user:password@host:port/database?sslmode=verify-full&sslrootcert=ca.pem`, with libpq's words:

@@ -83,10 +83,12 @@ function frameReader(handlers: StatementHandlers, giveBack: () => void): (chunk:
   function control(type: number, frame: Buffer): void {
     switch (String.fromCharCode(type)) {
       case 'T':
-        return handlers.described(describedColumns(frame));
+        handlers.described(describedColumns(frame));
+        return;
       case 'H':
         if (frame[headBytes] !== 1) throw violation('not binary');
-        return handlers.copying(frame.readInt16BE(headBytes + 1));
+        handlers.copying(frame.readInt16BE(headBytes + 1));
+        return;
       case 'C': {
         const tag = frame.toString('latin1', headBytes, frame.length - 1);
         if (tag.startsWith('COPY ')) rows = Number(tag.slice(5));
@@ -97,7 +99,8 @@ function frameReader(handlers: StatementHandlers, giveBack: () => void): (chunk:
         return;
       case 'Z':
         giveBack();
-        return handlers.ready(error, rows);
+        handlers.ready(error, rows);
+        return;
       case 'c': // CopyDone
       case 'N': // notice
       case 'S': // parameter status
@@ -112,7 +115,10 @@ function frameReader(handlers: StatementHandlers, giveBack: () => void): (chunk:
   function firstData(frame: Buffer): void {
     headerSeen = true;
     const fixed = headBytes + signature.length + 8;
-    if (frame.length < fixed || frame.compare(signature, 0, signature.length, headBytes, headBytes + 11) !== 0)
+    if (
+      frame.length < fixed ||
+      frame.compare(signature, 0, signature.length, headBytes, headBytes + 11) !== 0
+    )
       throw violation('no binary header');
     const rest = frame.subarray(fixed + frame.readInt32BE(fixed - 4));
     if (rest.length <= 2) return;

@@ -8,11 +8,11 @@ import { isUtf8 } from 'node:buffer';
 import { type ErrorCode, TidemarkError } from '../../errors.ts';
 import type { ColumnVector } from '../../formats/column.ts';
 import type { CatalogColumn } from './catalog.ts';
-import { columnDecoder } from './column-decoders.ts';
+import { type ColumnDecoder, columnDecoder, type Run } from './column-decoders.ts';
 import type { Segment } from './copy-stream.ts';
 import { keyText } from './keys.ts';
 import type { KeyWire } from './type-map.ts';
-import { clear, growingVector, reserveRows } from './vectors.ts';
+import { clear, type GrowingVector, growingVector, reserveRows } from './vectors.ts';
 
 /** Rows that are walked before their columns are decoded: their offsets stay in the processor's cache. */
 const strideRows = 256;
@@ -24,7 +24,8 @@ export type RowDecoder = {
   readonly rows: number;
   /** bytes in all vectors */
   readonly bytes: number;
-  /** of the last decoded row */
+  /** of the batch's first row, and of the last one decoded */
+  readonly firstKey: string;
   lastKey(): string;
   /**
    * Decodes rows of the segment, from the frame at `at`, at most so many; returns where the next frame begins.
@@ -57,10 +58,16 @@ export function rowDecoder(table: DecoderTable): RowDecoder {
       throw new TidemarkError(code, `${table.name}, column ${column.name} (${column.sourceType}): ${rule}`);
     };
     const check = table.textUnchecked && (column.wire === 'text' || column.wire === 'jsonb') ? isUtf8 : null;
-    return columnDecoder(column, vectors[i] as (typeof vectors)[number], fail, check);
+    return columnDecoder(column, vectors[i] as GrowingVector, fail, check);
   });
+  const nothing = Buffer.alloc(0);
+  const run: Run = {
+    ...{ view: new DataView(nothing.buffer), bytes: nothing, offsets, lengths },
+    ...{ first: 0, end: 0, row: 0 },
+  };
   const keyOffsets = keyAt * strideRows;
   let rows = 0;
+  let firstKey = '';
   /** the bytes of the last key, to hold the next one against */
   let lastKey: Buffer = Buffer.alloc(64);
   let lastKeyBytes = -1;
@@ -83,13 +90,16 @@ export function rowDecoder(table: DecoderTable): RowDecoder {
         }
       }
       if (field !== frameEnd || frameEnd > end)
-        throw new TidemarkError('ProtocolViolation', `${table.name}: a row does not end where its frame ends`);
+        throw new TidemarkError(
+          'ProtocolViolation',
+          `${table.name}: a row does not end where its frame ends`,
+        );
       at = frameEnd;
     }
     return at;
   }
 
-  function checkKeys(view: DataView, bytes: Buffer, count: number): void {
+  function checkKeys(bytes: Buffer, count: number): void {
     let before = -1;
     for (let row = 0; row < count; row++) {
       const at = offsets[keyOffsets + row] as number;
@@ -122,6 +132,9 @@ export function rowDecoder(table: DecoderTable): RowDecoder {
       for (const vector of vectors) bytes += vector.bytes;
       return bytes;
     },
+    get firstKey() {
+      return firstKey;
+    },
     lastKey() {
       const view = new DataView(lastKey.buffer, lastKey.byteOffset, lastKey.length);
       return keyText(keyWire, view, lastKey, 0, lastKeyBytes);
@@ -129,17 +142,30 @@ export function rowDecoder(table: DecoderTable): RowDecoder {
     decode(segment, from, rowsMax) {
       const { bytes, end } = segment;
       const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+      run.view = view;
+      run.bytes = bytes;
       let at = from;
       for (let left = rowsMax; left > 0 && at < end; ) {
         let count = 0;
-        for (let p = at; p < end && count < left && count < strideRows; count++) p += 1 + view.getInt32(p + 1);
+        for (let p = at; p < end && count < left && count < strideRows; count++)
+          p += 1 + view.getInt32(p + 1);
         const begun = at;
         at = walk(view, begun, end, count);
-        checkKeys(view, bytes, count);
+        checkKeys(bytes, count);
+        if (rows === 0)
+          firstKey = keyText(
+            keyWire,
+            view,
+            bytes,
+            offsets[keyOffsets] as number,
+            lengths[keyOffsets] as number,
+          );
+        run.row = rows;
         for (let c = 0; c < fields; c++) {
-          const vector = vectors[c] as (typeof vectors)[number];
-          reserveRows(vector, rows + count);
-          (decoders[c] as (typeof decoders)[number])(view, bytes, offsets, lengths, c * strideRows, count, rows);
+          reserveRows(vectors[c] as GrowingVector, rows + count);
+          run.first = c * strideRows;
+          run.end = run.first + count;
+          (decoders[c] as ColumnDecoder)(run);
         }
         rows += count;
         left -= count;

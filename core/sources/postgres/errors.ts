@@ -30,7 +30,8 @@ const byClass: Readonly<Record<string, ErrorCode>> = {
   '28': 'SourceRefused',
 };
 
-const tlsRefusals = /^(CERT_|ERR_TLS_|ERR_SSL_|SELF_SIGNED|DEPTH_ZERO|UNABLE_TO_|HOSTNAME_MISMATCH|INVALID_CA)/;
+const tlsRefusals =
+  /^(CERT_|ERR_TLS_|ERR_SSL_|SELF_SIGNED|DEPTH_ZERO|UNABLE_TO_|HOSTNAME_MISMATCH|INVALID_CA)/;
 const notOffered = /does not support SSL connections|^SASL|password must be a string|unsupported auth/i;
 
 /** @param where `public.orders` or `the database at db.example:5432`; begins the message */

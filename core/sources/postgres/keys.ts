@@ -3,7 +3,13 @@ import { numericText, numericTextBytes } from './numeric.ts';
 import type { KeyWire } from './type-map.ts';
 
 /** @param bytes the memory of `view`, from the same beginning */
-export function keyText(wire: KeyWire, view: DataView, bytes: Uint8Array, at: number, length: number): string {
+export function keyText(
+  wire: KeyWire,
+  view: DataView,
+  bytes: Uint8Array,
+  at: number,
+  length: number,
+): string {
   switch (wire) {
     case 'int2':
       return String(view.getInt16(at));

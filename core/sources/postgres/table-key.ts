@@ -79,7 +79,8 @@ function primaryKeyColumn(
 }
 
 function unfit(index: UniqueIndex): string | null {
-  if (index.columns.length !== 1) return `is on ${index.columns.length} columns (${index.columns.join(', ')})`;
+  if (index.columns.length !== 1)
+    return `is on ${index.columns.length} columns (${index.columns.join(', ')})`;
   if (index.expression) return 'is on an expression';
   if (index.partial) return 'covers only a part of the rows (it has a WHERE)';
   if (!index.valid) return 'is not valid (its building failed or goes on)';

@@ -108,4 +108,13 @@ export const keyTypes: ReadonlyMap<number, { readonly cast: string; readonly wir
   [2950, { cast: 'uuid', wire: 'uuid' }],
 ]);
 
-export type KeyWire = 'int2' | 'int4' | 'int8' | 'text' | 'date' | 'timestamp' | 'timestamptz' | 'numeric' | 'uuid';
+export type KeyWire =
+  | 'int2'
+  | 'int4'
+  | 'int8'
+  | 'text'
+  | 'date'
+  | 'timestamp'
+  | 'timestamptz'
+  | 'numeric'
+  | 'uuid';

@@ -72,7 +72,7 @@ export async function duckdb(): Promise<Judge> {
       const path = judge.store(file);
       const rows = (await connection.runAndReadAll(`SELECT * FROM read_parquet('${path}')`)).getRows();
       rmSync(path);
-      return rows.map((row) => row.map(valueOf));
+      return rows.map((row) => row.map(readValue));
     },
     close() {
       connection.closeSync();
@@ -83,7 +83,7 @@ export async function duckdb(): Promise<Judge> {
   return judge;
 }
 
-function valueOf(value: DuckDBValue): Value {
+function readValue(value: DuckDBValue): Value {
   if (value instanceof DuckDBDateValue) return value.days;
   if (value instanceof DuckDBTimeValue) return value.micros;
   if (value instanceof DuckDBTimestampValue || value instanceof DuckDBTimestampTZValue) return value.micros;

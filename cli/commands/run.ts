@@ -1,0 +1,112 @@
+import type { Run } from '../../core/ledger/ledger.ts';
+import type { Definition } from '../../core/definition/options.ts';
+import type { Cloud } from '../cloud.ts';
+import { type Answer, type Context, note } from '../context.ts';
+import { countTables, type FileCounter, openFileCounter, type TableCount } from '../counts.ts';
+import { answerOf, statusOf } from '../ending.ts';
+import { follow, type Followed } from '../follow.ts';
+import { liveDisplay } from '../live-display.ts';
+import { plainDisplay } from '../plain-display.ts';
+import type { Display } from '../display.ts';
+import { readDefinition } from '../read-definition.ts';
+import { beginningLines, beginningOf, committedBefore, formerRun } from '../run-start.ts';
+import { isLive } from '../terminal.ts';
+
+/** Live on a terminal, lines elsewhere and with `--json`. */
+export function displayFor({ surroundings, json }: Context): Display {
+  const { stderr, environment, nowMs } = surroundings;
+  return !json && isLive(stderr, environment)
+    ? liveDisplay(stderr, environment, nowMs)
+    : plainDisplay(stderr, nowMs);
+}
+
+/** Where the summary appears on the same terminal, the last view of the display is one table too many. */
+export const closeDisplay = ({ surroundings }: Context, display: Display): void =>
+  display.close(surroundings.stdout.isTTY === true);
+
+export const isPublished = ({ execution, run }: Followed): run is Run =>
+  run !== null && execution.status === 'SUCCEEDED' && statusOf(execution.output) === 'published';
+
+/** Starts an execution and watches it to the end. */
+export async function run(
+  context: Context,
+  options: { readonly fresh: boolean; readonly count: boolean },
+): Promise<Answer> {
+  const { surroundings, home, definitionFile } = context;
+  const definition = readDefinition(context);
+  // before the copying: what is not installed is better known at once
+  const counter = options.count ? await openFileCounter() : null;
+  try {
+    note(context, `starting the embedded cloud in ${home} (process ${process.pid})`);
+    const cloud = await surroundings.openCloud({
+      home,
+      definition,
+      definitionFile,
+      mode: 'run',
+      environment: surroundings.environment,
+    });
+    try {
+      return await runOn(context, definition, cloud, options.fresh, counter);
+    } finally {
+      await cloud.close();
+    }
+  } finally {
+    counter?.close();
+  }
+}
+
+async function runOn(
+  context: Context,
+  definition: Definition,
+  cloud: Cloud,
+  fresh: boolean,
+  counter: FileCounter | null,
+): Promise<Answer> {
+  const { surroundings } = context;
+  const former = await formerRun(cloud, definition.name);
+  const isRunsOwn = former?.run.status === 'running';
+  const display = displayFor(context);
+  // parts carry no run in their names here: which run it is shows only once the execution has found it
+  const before = new Set<string>();
+  let began: 'new' | 'adopted' = 'new';
+  let followed: Followed;
+  try {
+    followed = await follow({
+      cloud,
+      sync: definition.name,
+      display,
+      surroundings,
+      before,
+      begin: async () => ({ arn: await cloud.start({ fresh }), redriveCount: null }),
+      onRun: (found) => {
+        began = beginningOf(former, found);
+        for (const name of committedBefore(former, found)) before.add(name);
+        for (const line of beginningLines(former, found, fresh)) display.note(line);
+      },
+    });
+  } finally {
+    closeDisplay(context, display);
+  }
+  let counts: readonly TableCount[] | null = null;
+  if (counter && isPublished(followed)) {
+    note(context, 'counting, in the database and in the files');
+    const source = await surroundings.openSource(definition);
+    try {
+      counts = await countTables(cloud, source, counter, followed.run!.tables);
+    } finally {
+      await source.close();
+    }
+  }
+  return answerOf({
+    command: 'run',
+    context,
+    definition,
+    cloud,
+    followed,
+    began,
+    abandoned:
+      isRunsOwn && followed.run && followed.run.run !== former.run.run ? former.run.run : null,
+    before,
+    counts,
+  });
+}

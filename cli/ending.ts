@@ -1,0 +1,217 @@
+import { nextStepOf } from '../core/errors.ts';
+import type { Part, Run } from '../core/ledger/ledger.ts';
+import { parseTarget } from '../core/objects/keys.ts';
+import type { Definition } from '../core/definition/options.ts';
+import { parseTableName } from '../core/definition/table-name.ts';
+import type { Cloud } from './cloud.ts';
+import type { Answer, Context } from './context.ts';
+import { agree, type TableCount } from './counts.ts';
+import { exitCodes, shown, type ShownError } from './errors.ts';
+import type { Followed } from './follow.ts';
+import { problemsIn } from './incomplete.ts';
+import { afterPublishing, again, isSample, type NextStep } from './next-steps.ts';
+import { partName } from './progress.ts';
+import { counted } from './quantities.ts';
+import type { RunBeginning } from './run-start.ts';
+import { type Amount, type Outcome, type Summary, type SummaryTable, summaryLines } from './summary.ts';
+
+export type Ended = {
+  readonly command: 'run' | 'redrive';
+  readonly context: Context;
+  readonly definition: Definition;
+  readonly cloud: Cloud;
+  readonly followed: Followed;
+  readonly began: RunBeginning;
+  readonly abandoned: string | null;
+  /** names of the parts that were committed before */
+  readonly before: ReadonlySet<string>;
+  readonly counts: readonly TableCount[] | null;
+};
+
+/** What the state machine answers at its end: of Plan where it skipped, of Publish otherwise. */
+export const statusOf = (output: unknown): string | null => {
+  const status = (output as { status?: unknown } | null)?.status;
+  return typeof status === 'string' ? status : null;
+};
+
+const amountOf = (parts: readonly Part[]): Amount => ({
+  rows: parts.reduce((sum, { rows }) => sum + rows, 0),
+  parts: parts.length,
+  bytes: parts.reduce((sum, { file }) => sum + (file?.size ?? 0), 0),
+});
+
+function tablesOf({ followed }: Ended, run: Run): SummaryTable[] {
+  const { sighting, progress, execution } = followed;
+  const problems = problemsIn(execution.message ?? '', run.tables);
+  return run.tables.map((table, index) => {
+    const head = sighting?.heads.find((candidate) => candidate.table === table);
+    const snapshot = head?.snapshot?.run === run.run ? head.snapshot : null;
+    const found = progress?.tables[index];
+    return {
+      table,
+      state: snapshot ? 'published' : 'incomplete',
+      rows: snapshot?.rows ?? found?.rows ?? 0,
+      bytes: snapshot?.bytes ?? found?.bytes ?? 0,
+      files: snapshot?.files ?? null,
+      parts: found?.parts ?? 0,
+      version: head?.version ?? 0,
+      problem: snapshot ? null : (problems.find((problem) => problem.table === table) ?? null),
+    };
+  });
+}
+
+function summaryOf(ended: Ended, run: Run, outcome: Outcome): Summary {
+  const { followed, cloud, before, counts } = ended;
+  const parts = followed.sighting?.parts ?? [];
+  const tables = tablesOf(ended, run);
+  return {
+    command: ended.command,
+    outcome,
+    sync: run.sync,
+    run: run.run,
+    began: ended.began,
+    abandoned: ended.abandoned,
+    execution: followed.execution.arn,
+    seconds: Math.round(followed.elapsedMs) / 1000,
+    tables,
+    rows: tables.reduce((sum, table) => sum + table.rows, 0),
+    bytes: tables.reduce((sum, table) => sum + table.bytes, 0),
+    copied: amountOf(parts.filter((part) => !before.has(partName(part)))),
+    committedBefore: amountOf(parts.filter((part) => before.has(partName(part)))),
+    place: cloud.place(parseTarget(ended.definition.target.url).prefix),
+    counts,
+    countsAgree: counts && agree(counts),
+  };
+}
+
+/** Where the files of the run's largest table lie. */
+function largestData({ cloud }: Ended, { tables, run }: Summary): string | null {
+  const largest = [...tables].filter(({ files }) => files).sort((a, b) => b.rows - a.rows)[0];
+  return largest ? cloud.place(cloud.keys.dataOfRun(parseTableName(largest.table)!, run)) : null;
+}
+
+const answer = (
+  summary: Summary,
+  exitCode: number,
+  steps: readonly NextStep[],
+  error?: ShownError,
+): Answer => ({
+  exitCode,
+  document: summary,
+  lines: (style) => summaryLines(summary, steps, style),
+  ...(error && { error }),
+});
+
+function published(ended: Ended, run: Run): Answer {
+  const { context, counts } = ended;
+  const summary = summaryOf(ended, run, 'published');
+  const steps = afterPublishing(context, run.run, largestData(ended, summary));
+  if (!counts || agree(counts)) return answer(summary, exitCodes.done, steps);
+  const differing = counts.filter(({ source, files }) => source !== files).map(({ table }) => table);
+  return answer(
+    summary,
+    exitCodes.incomplete,
+    [],
+    shown(
+      'CountsDiffer',
+      `the counts of ${differing.join(', ')} differ between the database and the files`,
+      `Where these tables are written meanwhile, that is to be expected: look when they are still. Otherwise please report it.`,
+    ),
+  );
+}
+
+export const runCommand = (context: Context): string =>
+  isSample(context) ? 'npm start' : again(context, 'run');
+
+function stopped(ended: Ended, run: Run): Answer {
+  const summary = summaryOf(ended, run, 'stopped');
+  const { copied, committedBefore } = summary;
+  const rows = copied.rows + committedBefore.rows;
+  const parts = copied.parts + committedBefore.parts;
+  return answer(
+    summary,
+    exitCodes.incomplete,
+    [],
+    shown(
+      'Stopped',
+      `run ${run.run} is not complete; ${counted(rows, 'row')} in ${counted(parts, 'part')} are committed and stay`,
+      `${runCommand(ended.context)} — it copies only the rest.`,
+    ),
+  );
+}
+
+function incompleteError(ended: Ended, run: Run, summary: Summary): ShownError {
+  const open = summary.tables.filter(({ state }) => state === 'incomplete');
+  const lines = open.map(({ table, problem }) => {
+    if (!problem) return `${table}: not all of its chunks are done`;
+    const what = `${table}: ${problem.code ? `${problem.code}: ` : ''}${problem.message}`;
+    return problem.next ? `${what}\n  → ${problem.next}` : what;
+  });
+  const done = summary.tables.length - open.length;
+  return shown(
+    'RunIncomplete',
+    `run ${run.run}: ${done} of ${counted(summary.tables.length, 'table')} published, ${open.length} not complete\n${lines.join('\n')}`,
+    `Mend the cause, then \`${again(ended.context, 'redrive')}\`: it copies only what is missing.`,
+  );
+}
+
+function failed(ended: Ended, run: Run): Answer {
+  const { execution } = ended.followed;
+  if (execution.error === 'RunIncomplete') {
+    const summary = summaryOf(ended, run, 'incomplete');
+    return answer(summary, exitCodes.incomplete, [], incompleteError(ended, run, summary));
+  }
+  return answer(summaryOf(ended, run, 'failed'), exitCodes.incomplete, [], executionError(ended));
+}
+
+function executionError({ context, followed }: Ended): ShownError {
+  const { execution } = followed;
+  const code = execution.error ?? execution.status;
+  const tail = `Then \`${again(context, 'redrive')}\` goes on where it ended.`;
+  if (execution.status === 'ABORTED') {
+    return shown('Aborted', 'the execution was stopped from elsewhere', `\`${runCommand(context)}\` goes on with the run.`);
+  }
+  const known = shown(code, execution.message ?? 'the execution failed');
+  const next = known.next.includes('redrive') || known.next.includes('--fresh') ? known.next : `${known.next} ${tail}`;
+  return { ...known, next };
+}
+
+/** How `run` and `redrive` end: what they say, and the exit code. */
+export function answerOf(ended: Ended): Answer {
+  const { followed, context, definition } = ended;
+  const { execution, run } = followed;
+  const document = { command: ended.command, sync: definition.name, run: run?.run ?? null };
+  if (execution.status === 'SUCCEEDED') {
+    const status = statusOf(execution.output);
+    if (status === 'published' && run) return published(ended, run);
+    if (status === 'skipped') {
+      const { run: other } = execution.output as { run?: string };
+      return {
+        exitCode: exitCodes.busy,
+        document: { ...document, run: other ?? null, outcome: 'skipped' },
+        lines: () => [],
+        error: shown(
+          'Skipped',
+          `another execution works on sync ${definition.name} (run ${other})`,
+          `\`${again(context, 'status')}\` shows how far it is.`,
+        ),
+      };
+    }
+    return {
+      exitCode: exitCodes.done,
+      document: { ...document, outcome: 'over' },
+      lines: () => [`the run was published or abandoned before: ${nextStepOf('RunSuperseded')}`],
+    };
+  }
+  if (!run) {
+    return {
+      exitCode: exitCodes.incomplete,
+      document: { ...document, outcome: followed.stopped ? 'stopped' : 'failed' },
+      lines: () => [],
+      error: followed.stopped
+        ? shown('Stopped', 'stopped before a run began', `${runCommand(context)} — starts one.`)
+        : executionError(ended),
+    };
+  }
+  return followed.stopped ? stopped(ended, run) : failed(ended, run);
+}

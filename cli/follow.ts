@@ -1,0 +1,167 @@
+import { TidemarkError } from '../core/errors.ts';
+import type { Part, Run } from '../core/ledger/ledger.ts';
+import type { ChunkActivity, Cloud, Execution } from './cloud.ts';
+import type { Display } from './display.ts';
+import { newFailure, partName, progressOf, type Failure, type Progress, type Sighting } from './progress.ts';
+import type { Phase } from './progress-lines.ts';
+import { sightingReader } from './sighting.ts';
+import type { Surroundings } from './surroundings.ts';
+
+/** Between two looks at the execution. */
+const tickMs = 250;
+/** Between two readings of the ledger; longer where a reading takes long (see `readingShare`). */
+const readingMs = 1_000;
+/** Readings take at most about this share of the time. */
+const readingShare = 0.1;
+/** How long to look on while the ledger, the store or Step Functions do not answer. */
+const patienceMs = 60_000;
+
+const alive: readonly Execution['status'][] = ['RUNNING', 'PENDING_REDRIVE'];
+export const isAlive = (execution: Execution | null): execution is Execution =>
+  execution !== null && alive.includes(execution.status);
+
+export type Beginning = {
+  readonly arn: string;
+  /** of the execution before this redrive: until it has grown, the old ending is what one sees; null: a new execution */
+  readonly redriveCount: number | null;
+};
+
+export type Watch = {
+  readonly cloud: Cloud;
+  readonly sync: string;
+  readonly display: Display;
+  readonly surroundings: Surroundings;
+  /** Starts the execution, or its redrive. */
+  readonly begin: () => Promise<Beginning>;
+  /** parts that were committed before: name → that part */
+  readonly before: ReadonlySet<string>;
+  /** Called once, when the execution has found its run. */
+  readonly onRun: (run: Run) => void;
+};
+
+export type Followed = {
+  readonly execution: Execution;
+  /** null: it ended before it had one */
+  readonly run: Run | null;
+  /** the state at the end */
+  readonly sighting: Sighting | null;
+  readonly progress: Progress | null;
+  readonly elapsedMs: number;
+  /** the user wanted it to stop */
+  readonly stopped: boolean;
+};
+
+/** The run that an execution works on, once it does. */
+async function runOf(cloud: Cloud, sync: string, arn: string): Promise<Run | null> {
+  const head = await cloud.ledger.head(sync);
+  if (head?.execution !== arn) return null;
+  return cloud.ledger.run(sync, head.run);
+}
+
+function phaseOf(progress: Progress | null, activity: ChunkActivity | null, stopping: boolean): Phase {
+  if (stopping) return 'stopping';
+  if (!progress) return 'starting';
+  if (!activity) return 'planning';
+  return activity.total > 0 && activity.running + activity.waiting === 0 ? 'publishing' : 'copying';
+}
+
+/**
+ * Begins an execution and watches it to its end.
+ *
+ * Ctrl-C (or SIGTERM) once: the execution is stopped at the next part boundary, and this still waits for its end.
+ * Twice: the process ends at once; nothing that is committed is lost, by the protocol.
+ *
+ * @throws TidemarkError of the cloud; what passes by itself only after it has lasted for a minute
+ */
+export async function follow(watch: Watch): Promise<Followed> {
+  const { cloud, sync, display, surroundings, before } = watch;
+  const { nowMs } = surroundings;
+  const beganMs = nowMs();
+  const isBefore = (part: Part) => before.has(partName(part));
+
+  let signals = 0;
+  let arn: string | null = null;
+  // while functions are at work on their last part, the execution may be over already
+  let stopping = false;
+  let stopFailed: unknown = null;
+  const stop = (target: string) => {
+    stopping = true;
+    cloud
+      .stopAtPartBoundary(target)
+      .catch((error: unknown) => {
+        stopFailed = error;
+      })
+      .finally(() => {
+        stopping = false;
+      });
+  };
+  const forget = surroundings.onStopSignal(() => {
+    signals++;
+    if (signals > 1) {
+      display.close(false);
+      surroundings.exitNow(1);
+      return;
+    }
+    display.note('stopping at the next part boundary … (again: stop now; nothing that is committed is lost)');
+    if (arn !== null) stop(arn);
+  });
+
+  let activity: ChunkActivity | null = null;
+  let read: ((activity: ChunkActivity | null) => Promise<Sighting>) | null = null;
+  let run: Run | null = null;
+  let sighting: Sighting | null = null;
+  let failure: Failure | null = null;
+
+  async function look(target: string): Promise<void> {
+    if (!run) {
+      run = await runOf(cloud, sync, target);
+      if (run) {
+        read = sightingReader(cloud, run);
+        watch.onRun(run);
+      }
+    }
+    const now = await cloud.activity(target);
+    failure = newFailure(run?.tables ?? [], activity, now) ?? failure;
+    activity = now;
+    if (read) sighting = await read(activity);
+  }
+
+  try {
+    const beginning = await watch.begin();
+    arn = beginning.arn;
+    if (signals > 0) stop(arn);
+    let nextReadingMs = Number.NEGATIVE_INFINITY;
+    let troubleSinceMs: number | null = null;
+    for (;;) {
+      const failedToStop = stopFailed;
+      try {
+        const execution = await cloud.execution(arn);
+        if (!execution) {
+          throw new TidemarkError('CloudBroken', `Step Functions does not know the execution ${arn} any more`);
+        }
+        const over =
+          !stopping &&
+          !isAlive(execution) &&
+          (beginning.redriveCount === null || execution.redriveCount > beginning.redriveCount);
+        if (over || nowMs() >= nextReadingMs) {
+          const startMs = nowMs();
+          await look(arn);
+          nextReadingMs = nowMs() + Math.max(readingMs, (nowMs() - startMs) / readingShare);
+        }
+        troubleSinceMs = null;
+        const progress = sighting && progressOf(sighting, isBefore, nowMs());
+        const elapsedMs = nowMs() - beganMs;
+        display.show({ sync, phase: phaseOf(progress, activity, signals > 0), elapsedMs, progress, failure });
+        if (over) return { execution, run, sighting, progress, elapsedMs, stopped: signals > 0 };
+      } catch (error) {
+        if (!(error instanceof TidemarkError) || error.kind !== 'transient') throw error;
+        troubleSinceMs ??= nowMs();
+        if (nowMs() - troubleSinceMs > patienceMs) throw error;
+      }
+      if (failedToStop !== null) throw failedToStop;
+      await surroundings.sleep(tickMs);
+    }
+  } finally {
+    forget();
+  }
+}

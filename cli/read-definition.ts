@@ -1,0 +1,37 @@
+import { readFileSync } from 'node:fs';
+import { loadDefinition } from '../core/definition/load.ts';
+import type { Definition } from '../core/definition/options.ts';
+import { TidemarkError } from '../core/errors.ts';
+import type { Context } from './context.ts';
+
+/** @throws TidemarkError DefinitionMissing */
+export function definitionText({ definitionFile }: Pick<Context, 'definitionFile'>): string {
+  try {
+    return readFileSync(definitionFile, 'utf8');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const why = code === 'ENOENT' ? 'there is no such file' : `it cannot be read (${code})`;
+    throw new TidemarkError('DefinitionMissing', `the definition ${definitionFile}: ${why}`, { cause: error });
+  }
+}
+
+/** @throws TidemarkError DefinitionMissing, DefinitionInvalid, EnvironmentMissing */
+export const readDefinition = (context: Context): Definition =>
+  loadDefinition(definitionText(context), context.definitionFile, context.surroundings.environment);
+
+/**
+ * For commands that only look at what is stored: the source's address may be missing from the environment, the name
+ * and the target may not.
+ *
+ * @throws TidemarkError as `readDefinition`
+ */
+export function readDefinitionToLook(context: Context): Definition {
+  try {
+    return readDefinition(context);
+  } catch (error) {
+    if (!(error instanceof TidemarkError) || error.code !== 'EnvironmentMissing') throw error;
+    const definition = loadDefinition(definitionText(context), context.definitionFile, null);
+    if (`${definition.name}${definition.target.url}`.includes('${')) throw error;
+    return definition;
+  }
+}

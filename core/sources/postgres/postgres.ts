@@ -1,0 +1,156 @@
+/** PostgreSQL as a `Source`. */
+import type { Batch } from '../../formats/column.ts';
+import type { KeyRange, ReadLimits, Source, SourceIdentity, TableDescription, TableName } from '../source.ts';
+import { type CatalogTable, readCatalog, shown } from './catalog.ts';
+import { openSession, parseAddress, placeOf, type Session } from './connect.ts';
+import { qualified } from './literals.ts';
+import { asPlanned, readRange } from './read.ts';
+import { measureTable } from './statistics.ts';
+
+export type PostgresSourceOptions = {
+  /** `postgres://user:password@host:port/database?sslmode=…`, see `parseAddress` */
+  readonly url: string;
+  /** a statement that takes longer is ended by the server: `SourceTimeout`. Default: 60 s */
+  readonly statementTimeoutMs?: number;
+  /** seen in pg_stat_activity and in the server's log; default: that of the URL, or `tidemark` */
+  readonly applicationName?: string;
+};
+
+/**
+ * Connects when first asked for something, again after a connection was lost. Calls may overlap: catalog
+ * questions take turns on one connection, each `read` has one of its own.
+ * Throws `DefinitionInvalid` for a URL that is none.
+ */
+export function postgresSource(options: PostgresSourceOptions): Source {
+  const parsed = parseAddress(options.url);
+  const address = { ...parsed, applicationName: options.applicationName ?? parsed.applicationName };
+  const settings = { statementTimeoutMs: options.statementTimeoutMs ?? 60_000 };
+  const idle: Session[] = [];
+  let turn: Promise<unknown> = Promise.resolve();
+  let closed = false;
+
+  const borrow = async (): Promise<Session> => {
+    for (let session = idle.pop(); session !== undefined; session = idle.pop())
+      if (!session.spent) return session;
+    return openSession(address, settings);
+  };
+  const giveBack = (session: Session | null): void => {
+    if (session === null || session.spent) return;
+    // one is enough for what follows
+    if (closed || idle.length > 0) void session.end();
+    else idle.push(session);
+  };
+
+  /** One after the other, each with a session; a failure of one is not the next one's. */
+  function inTurn<T>(ask: (session: Session) => Promise<T>): Promise<T> {
+    const answer = turn.then(async () => {
+      const session = await borrow();
+      try {
+        return await ask(session);
+      } finally {
+        giveBack(session);
+      }
+    });
+    turn = answer.catch(() => {});
+    return answer;
+  }
+
+  let identity: string | null = null;
+  async function databaseIdentity(session: Session): Promise<string> {
+    identity ??= await askIdentity(session, placeOf(address));
+    return identity;
+  }
+
+  async function catalogOf(
+    session: Session,
+    table: TableName,
+    asText: readonly string[],
+    key: string | null,
+  ): Promise<CatalogTable> {
+    return readCatalog(session, await databaseIdentity(session), table, asText, key);
+  }
+
+  /** As the catalog has it now, held against what was planned. */
+  async function planned(session: Session, table: TableDescription): Promise<CatalogTable> {
+    const asText = table.columns.filter(({ transfer }) => transfer === 'text').map(({ name }) => name);
+    return asPlanned(await catalogOf(session, table, asText, table.key.column), table);
+  }
+
+  async function* read(
+    table: TableDescription,
+    range: KeyRange,
+    limits: ReadLimits,
+  ): AsyncGenerator<Batch, void, undefined> {
+    const session = await borrow();
+    let catalog: CatalogTable;
+    try {
+      catalog = await planned(session, table);
+    } catch (error) {
+      giveBack(session);
+      throw error;
+    }
+    const sessions = { open: () => openSession(address, settings), giveBack };
+    yield* readRange(session, sessions, catalog, range, limits);
+  }
+
+  return {
+    identify: () =>
+      inTurn(async (session): Promise<SourceIdentity> => {
+        const tls = session.tls ? 'over TLS' : 'without TLS';
+        const place = `${address.host}:${address.port}/${address.database}`;
+        return {
+          description: `PostgreSQL ${session.serverVersion} at ${place}, as ${address.user}, ${tls}`,
+          identity: await databaseIdentity(session),
+        };
+      }),
+    describe: (table, asText, key) =>
+      inTurn(async (session) => (await catalogOf(session, table, asText, key)).description),
+    measure: (table, sampleKeys) =>
+      inTurn(async (session) => measureTable(session, await planned(session, table), sampleKeys)),
+    count: (table) => inTurn((session) => countRows(session, table)),
+    read,
+    async close() {
+      closed = true;
+      await turn;
+      await Promise.all(idle.splice(0).map((session) => session.end()));
+    },
+  };
+}
+
+/** The cluster's own identifier, where this user may ask for it, and the database's. */
+async function askIdentity(session: Session, where: string): Promise<string> {
+  const [allowed] = await session.query(
+    where,
+    `SELECT has_function_privilege('pg_control_system()', 'EXECUTE'),
+       (SELECT oid FROM pg_database WHERE datname = current_database())`,
+  );
+  const database = allowed?.[1];
+  if (allowed?.[0] !== 't') return `postgres/${database}`;
+  const [system] = await session.query(where, 'SELECT system_identifier FROM pg_control_system()');
+  return `postgres/${system?.[0]}/${database}`;
+}
+
+async function countRows(session: Session, table: TableName): Promise<number> {
+  const where = shown(table);
+  const [kind] = await session.query(
+    where,
+    `SELECT c.relkind FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE n.nspname = $1 AND c.relname = $2`,
+    [table.schema, table.table],
+  );
+  const only = kind?.[0] === 'r' ? 'ONLY ' : '';
+  await session.query(where, 'BEGIN');
+  try {
+    await session.query(
+      where,
+      'SET LOCAL statement_timeout = 0; SET LOCAL enable_seqscan = on; SET LOCAL enable_bitmapscan = on; SET LOCAL max_parallel_workers_per_gather = 2',
+    );
+    const [count] = await session.query(
+      where,
+      `SELECT count(*) FROM ${only}${qualified(table.schema, table.table)}`,
+    );
+    return Number(count?.[0]);
+  } finally {
+    if (!session.spent) await session.query(where, 'ROLLBACK');
+  }
+}

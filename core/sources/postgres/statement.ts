@@ -1,0 +1,34 @@
+/** The SQL of one short statement of a range. */
+import type { CatalogColumn, CatalogTable } from './catalog.ts';
+import { identifier, literal, qualified } from './literals.ts';
+
+/** `FROM` of the table; its alias is t. */
+export const fromTable = (table: CatalogTable): string =>
+  `FROM ${table.only}${qualified(table.description.schema, table.description.table)} AS t`;
+
+/** The key as an input column: `ORDER BY "id"` alone would mean the output column, which may be cast to text. */
+export const keyColumn = (table: CatalogTable): string => `t.${identifier(table.description.key.column)}`;
+
+/** A bare constant of the key's type: the comparison keeps the column's collation and uses its index. */
+export const keyConstant = (table: CatalogTable, key: string): string => `${literal(key)}::${table.keyCast}`;
+
+const selected = (column: CatalogColumn): string =>
+  column.transfer === 'text' ? `(t.${identifier(column.name)})::text` : `t.${identifier(column.name)}`;
+
+/** The rows with after < key ≤ upTo, in key order, at most so many. */
+export function rangeQuery(table: CatalogTable, after: string | null, upTo: string, rows: number): string {
+  const key = keyColumn(table);
+  const lower = after === null ? '' : `${key} > ${keyConstant(table, after)} AND `;
+  return `SELECT ${table.columns.map(selected).join(', ')} ${fromTable(table)}
+    WHERE ${lower}${key} <= ${keyConstant(table, upTo)} ORDER BY ${key} LIMIT ${rows}`;
+}
+
+/**
+ * Two statements in one message, thus in one transaction: the first describes the columns as they are now and
+ * takes the lock that keeps them so until the COPY is through.
+ */
+export function copyRange(table: CatalogTable, after: string | null, upTo: string, rows: number): string {
+  const columns = table.columns.map((column) => `t.${identifier(column.name)}`).join(', ');
+  return `SELECT ${columns} ${fromTable(table)} LIMIT 0;
+    COPY (${rangeQuery(table, after, upTo, rows)}) TO STDOUT (FORMAT binary)`;
+}

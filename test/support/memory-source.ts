@@ -1,0 +1,121 @@
+/**
+ * A `Source` over rows in memory. Every batch is a statement of its own: it sees the rows as they are at that
+ * moment, so tests may insert, delete and rename between any two of them.
+ */
+import { batchRowsMax } from '../../core/formats/column.ts';
+import type {
+  KeyRange,
+  ReadLimits,
+  Source,
+  SourceColumn,
+  TableDescription,
+  TableName,
+} from '../../core/sources/source.ts';
+import { batchOf } from './batches.ts';
+
+export type Row = { readonly id: number; readonly note: string | null };
+
+export type MemoryTable = {
+  /** in any order; the test may change it at any time */
+  rows: Row[];
+  description: TableDescription;
+};
+
+export type MemorySource = Source & {
+  readonly tables: Map<string, MemoryTable>;
+  /** Called before each batch is read, with its number (from 0, over all reads). May throw, wait, or change rows. */
+  beforeBatch: (batch: number) => void | Promise<void>;
+  /** Called before a table is described. */
+  beforeDescribe: (table: TableName) => void | Promise<void>;
+  /** ranges that were asked for, in order */
+  readonly reads: KeyRange[];
+  /** reads that were begun and not yet ended */
+  openReads: number;
+  closed: boolean;
+};
+
+const columns: readonly SourceColumn[] = [
+  { id: 1, name: 'id', type: { kind: 'int', bits: 64 }, nullable: false, sourceType: 'bigint', transfer: 'binary' },
+  { id: 2, name: 'note', type: { kind: 'string' }, nullable: true, sourceType: 'text', transfer: 'binary' },
+];
+
+export const describeTable = (table: string): TableDescription => ({
+  schema: 'public',
+  table,
+  identity: `memory/${table}`,
+  columns,
+  key: { column: 'id', sourceType: 'bigint' },
+  notes: [],
+});
+
+/** Rows 1 … count; every fifth note is NULL. */
+export const numberedRows = (count: number, note = 'row'): Row[] =>
+  Array.from({ length: count }, (_, i) => ({ id: i + 1, note: (i + 1) % 5 === 0 ? null : `${note} ${i + 1}` }));
+
+const rowsWithin = (rows: readonly Row[], after: string | null, upTo: string): Row[] =>
+  rows
+    .filter(({ id }) => (after === null || id > Number(after)) && id <= Number(upTo))
+    .sort((a, b) => a.id - b.id);
+
+export function memorySource(tables: Readonly<Record<string, readonly Row[]>>): MemorySource {
+  let batches = 0;
+  const tableOf = ({ table }: TableName): MemoryTable => {
+    const found = source.tables.get(table);
+    if (!found) throw new Error(`no table ${table} in memory`);
+    return found;
+  };
+  const source: MemorySource = {
+    tables: new Map(
+      Object.entries(tables).map(([name, rows]) => [name, { rows: [...rows], description: describeTable(name) }]),
+    ),
+    beforeBatch: () => {},
+    beforeDescribe: () => {},
+    reads: [],
+    openReads: 0,
+    closed: false,
+    async identify() {
+      return { description: 'rows in memory', identity: 'memory' };
+    },
+    async describe(table) {
+      await source.beforeDescribe(table);
+      return structuredClone(tableOf(table).description);
+    },
+    async measure(table) {
+      const rows = [...tableOf(table).rows].sort((a, b) => a.id - b.id);
+      return {
+        rows: rows.length,
+        bytes: rows.length * 50,
+        min: rows.length > 0 ? String(rows[0]!.id) : null,
+        max: rows.length > 0 ? String(rows.at(-1)!.id) : null,
+        sample: rows.slice(0, -1).map(({ id }) => String(id)),
+      };
+    },
+    async count(table) {
+      return tableOf(table).rows.length;
+    },
+    async *read(table: TableDescription, range: KeyRange, limits: ReadLimits) {
+      source.reads.push(range);
+      source.openReads++;
+      try {
+        let { after } = range;
+        for (;;) {
+          await source.beforeBatch(batches++);
+          const size = Math.min(batchRowsMax, limits.batchRows, limits.statementRows);
+          const rows = rowsWithin(tableOf(table).rows, after, range.upTo).slice(0, size);
+          if (rows.length === 0) return;
+          const firstKey = String(rows[0]!.id);
+          const lastKey = String(rows.at(-1)!.id);
+          const values = rows.map(({ id, note }) => [BigInt(id), note]);
+          yield { ...batchOf(table.columns, values), firstKey, lastKey };
+          after = lastKey;
+        }
+      } finally {
+        source.openReads--;
+      }
+    },
+    async close() {
+      source.closed = true;
+    },
+  };
+  return source;
+}

@@ -17,7 +17,7 @@ const readingShare = 0.1;
 const patienceMs = 60_000;
 
 const alive: readonly Execution['status'][] = ['RUNNING', 'PENDING_REDRIVE'];
-export const isAlive = (execution: Execution | null): execution is Execution =>
+export const isAlive = (execution: Execution | null): boolean =>
   execution !== null && alive.includes(execution.status);
 
 export type Beginning = {
@@ -33,7 +33,7 @@ export type Watch = {
   readonly surroundings: Surroundings;
   /** Starts the execution, or its redrive. */
   readonly begin: () => Promise<Beginning>;
-  /** parts that were committed before: name → that part */
+  /** names of the parts that were committed before; may be filled in `onRun` */
   readonly before: ReadonlySet<string>;
   /** Called once, when the execution has found its run. */
   readonly onRun: (run: Run) => void;

@@ -8,14 +8,13 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BuildOptions, build } from 'esbuild';
 import { TidemarkError } from '../core/errors.ts';
+import { definitionFileName } from './definition-file.ts';
 
 /** The functions: each is `functions/<name>/index.ts`, which exports `handler`. */
 export const functionNames = ['plan', 'copy-chunk', 'publish'] as const;
 
 export type FunctionName = (typeof functionNames)[number];
 
-/** Under this name the definition lies beside the code, on the laptop and in the cloud. */
-export const definitionFileName = 'tidemark.yaml';
 
 /** What every function needs in its environment for stack traces that name our sources. */
 export const functionEnvironment = { NODE_OPTIONS: '--enable-source-maps' } as const;
@@ -34,6 +33,8 @@ export const bundleOptions = {
   keepNames: true,
   // snappy is native: it is installed beside the bundle, not into it. pg asks for pg-native only if it is there.
   external: ['snappy', 'pg-native'],
+  // import() of those becomes require(), which finds them by NODE_PATH wherever the bundle lies
+  supported: { 'dynamic-import': false },
   // import.meta is empty in CommonJS: better no bundle than one that fails when it gets there
   logOverride: { 'empty-import-meta': 'error' },
   logLevel: 'silent',

@@ -84,8 +84,7 @@ export function fillIn(template: AslDefinition, values: ReadonlyMap<string, stri
       const name = /^\$\{(\w+)\}$/.exec(value)?.[1];
       const filled = name === undefined ? undefined : values.get(name);
       if (name === undefined || filled === undefined) {
-        // the only text that may speak of placeholders is a comment
-        if (!value.includes('${') || path.endsWith('.Comment')) return value;
+        if (!value.includes('${')) return value;
         throw new Error(`${path} of the state machine has a placeholder that nothing fills in: ${value}`);
       }
       used.add(name);

@@ -1,30 +1,14 @@
-import type { Run } from '../../core/ledger/ledger.ts';
 import type { Definition } from '../../core/definition/options.ts';
 import type { Cloud } from '../cloud.ts';
 import { type Answer, type Context, note } from '../context.ts';
 import { countTables, type FileCounter, openFileCounter, type TableCount } from '../counts.ts';
+import { closeDisplay, displayFor } from '../display-choice.ts';
 import { answerOf, statusOf } from '../ending.ts';
 import { follow, type Followed } from '../follow.ts';
-import { liveDisplay } from '../live-display.ts';
-import { plainDisplay } from '../plain-display.ts';
-import type { Display } from '../display.ts';
 import { readDefinition } from '../read-definition.ts';
 import { beginningLines, beginningOf, committedBefore, formerRun } from '../run-start.ts';
-import { isLive } from '../terminal.ts';
 
-/** Live on a terminal, lines elsewhere and with `--json`. */
-export function displayFor({ surroundings, json }: Context): Display {
-  const { stderr, environment, nowMs } = surroundings;
-  return !json && isLive(stderr, environment)
-    ? liveDisplay(stderr, environment, nowMs)
-    : plainDisplay(stderr, nowMs);
-}
-
-/** Where the summary appears on the same terminal, the last view of the display is one table too many. */
-export const closeDisplay = ({ surroundings }: Context, display: Display): void =>
-  display.close(surroundings.stdout.isTTY === true);
-
-export const isPublished = ({ execution, run }: Followed): run is Run =>
+const isPublished = ({ execution, run }: Followed): boolean =>
   run !== null && execution.status === 'SUCCEEDED' && statusOf(execution.output) === 'published';
 
 /** Starts an execution and watches it to the end. */

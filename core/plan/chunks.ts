@@ -20,7 +20,7 @@ export const chunksMax = 10_000;
 export function planChunks(statistics: TableStatistics, chunkRows: number): PlannedChunk[] {
   const { rows, sample, max } = statistics;
   if (max === null) return [];
-  const wanted = Math.min(chunksMax, Math.max(1, Math.ceil(rows / chunkRows)));
+  const wanted = Math.min(chunksMax, Math.max(1, Math.round(rows / chunkRows)));
   const rowsOf = (keys: number) => Math.max(1, Math.round((rows * keys) / (sample.length + 1)));
 
   const chunks: PlannedChunk[] = [];

@@ -1,4 +1,5 @@
-import { closeSync, existsSync, mkdirSync, openSync, readSync, renameSync, writeSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { closeSync, existsSync, mkdirSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { StateFailed, unlessHalted, withinDataLimit } from './failure.ts';
@@ -23,7 +24,8 @@ export async function fetchItems(
   const { bucket, key } = locationOf(source);
   const failed = (reason: string) =>
     new StateFailed('States.ItemReaderFailed', `Reading s3://${bucket}/${key} failed: ${reason}`);
-  const started = `${file}.part`;
+  // a name of its own: a stopped execution may be redriven while this still reads
+  const started = `${file}.${randomUUID()}.part`;
   mkdirSync(dirname(file), { recursive: true });
   const fd = openSync(started, 'w');
   try {
@@ -32,10 +34,12 @@ export async function fetchItems(
       const checked = lines.filter((line) => line.length > 0).map((line) => itemOf(line, ++items, failed));
       if (checked.length > 0) writeSync(fd, `${checked.join('\n')}\n`);
     }
+    halt.throwIfAborted();
     renameSync(started, file);
     return items;
   } finally {
     closeSync(fd);
+    rmSync(started, { force: true });
   }
 }
 

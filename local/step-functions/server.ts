@@ -9,7 +9,7 @@ const bodyBytesMax = 4 * 1024 * 1024;
 
 /** Answers AWS JSON 1.0, the protocol of Step Functions: the operation in `X-Amz-Target`, JSON in and out. */
 export function serve(operations: () => Operations): Server {
-  return createServer(async (request, response) => {
+  const server = createServer(async (request, response) => {
     const { status, body } = await answer(operations(), request);
     response.writeHead(status, {
       'content-type': 'application/x-amz-json-1.0',
@@ -17,6 +17,10 @@ export function serve(operations: () => Operations): Server {
     });
     response.end(JSON.stringify(body));
   });
+  // the SDK keeps connections open; closing idle ones early would meet its next request half-way
+  server.keepAliveTimeout = 10 * 60 * 1000;
+  server.headersTimeout = server.keepAliveTimeout + 1000;
+  return server;
 }
 
 async function answer(

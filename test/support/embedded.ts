@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CreateBucketCommand, type S3Client } from '@aws-sdk/client-s3';
-import { type Format } from '../../core/formats/format.ts';
+import type { Format } from '../../core/formats/format.ts';
 import { parquetFormat } from '../../core/formats/parquet/parquet.ts';
 import { dynamodbClient, dynamodbLedger } from '../../core/ledger/dynamodb.ts';
 import type { Ledger } from '../../core/ledger/ledger.ts';

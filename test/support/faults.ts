@@ -82,7 +82,11 @@ export function faultAt(at: number | null, way: Way): Fault {
   let late: (() => Promise<unknown>) | null = null;
   const unavailable = (name: string) =>
     new TidemarkError(
-      name.startsWith('source') ? 'SourceUnavailable' : name.startsWith('store') ? 'StoreUnavailable' : 'LedgerUnavailable',
+      name.startsWith('source')
+        ? 'SourceUnavailable'
+        : name.startsWith('store')
+          ? 'StoreUnavailable'
+          : 'LedgerUnavailable',
       `${name} did not answer (by the test)`,
     );
   return {

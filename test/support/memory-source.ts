@@ -35,7 +35,14 @@ export type MemorySource = Source & {
 };
 
 const columns: readonly SourceColumn[] = [
-  { id: 1, name: 'id', type: { kind: 'int', bits: 64 }, nullable: false, sourceType: 'bigint', transfer: 'binary' },
+  {
+    id: 1,
+    name: 'id',
+    type: { kind: 'int', bits: 64 },
+    nullable: false,
+    sourceType: 'bigint',
+    transfer: 'binary',
+  },
   { id: 2, name: 'note', type: { kind: 'string' }, nullable: true, sourceType: 'text', transfer: 'binary' },
 ];
 
@@ -50,7 +57,10 @@ export const describeTable = (table: string): TableDescription => ({
 
 /** Rows 1 … count; every fifth note is NULL. */
 export const numberedRows = (count: number, note = 'row'): Row[] =>
-  Array.from({ length: count }, (_, i) => ({ id: i + 1, note: (i + 1) % 5 === 0 ? null : `${note} ${i + 1}` }));
+  Array.from({ length: count }, (_, i) => ({
+    id: i + 1,
+    note: (i + 1) % 5 === 0 ? null : `${note} ${i + 1}`,
+  }));
 
 const rowsWithin = (rows: readonly Row[], after: string | null, upTo: string): Row[] =>
   rows
@@ -66,7 +76,10 @@ export function memorySource(tables: Readonly<Record<string, readonly Row[]>>): 
   };
   const source: MemorySource = {
     tables: new Map(
-      Object.entries(tables).map(([name, rows]) => [name, { rows: [...rows], description: describeTable(name) }]),
+      Object.entries(tables).map(([name, rows]) => [
+        name,
+        { rows: [...rows], description: describeTable(name) },
+      ]),
     ),
     beforeBatch: () => {},
     beforeDescribe: () => {},
@@ -103,11 +116,12 @@ export function memorySource(tables: Readonly<Record<string, readonly Row[]>>): 
           const size = Math.min(batchRowsMax, limits.batchRows, limits.statementRows);
           const rows = rowsWithin(tableOf(table).rows, after, range.upTo).slice(0, size);
           if (rows.length === 0) return;
-          const firstKey = String(rows[0]!.id);
-          const lastKey = String(rows.at(-1)!.id);
-          const values = rows.map(({ id, note }) => [BigInt(id), note]);
-          yield { ...batchOf(table.columns, values), firstKey, lastKey };
-          after = lastKey;
+          const batch = batchOf(
+            table.columns,
+            rows.map(({ id, note }) => [BigInt(id), note]),
+          );
+          yield batch;
+          after = batch.lastKey;
         }
       } finally {
         source.openReads--;

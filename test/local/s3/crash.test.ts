@@ -234,12 +234,12 @@ describe('SIGKILL', () => {
     }
   }
 
-  it('loses nothing acknowledged and mixes nothing, over 15 kills', async () => {
+  it('loses nothing acknowledged and mixes nothing, over 12 kills', async () => {
     const folder = scratchFolder();
     const program = await bundle(folder);
     const home = path.join(folder, 's3');
     const said: Acknowledged[] = Array.from({ length: 6 }, () => ({ staged: 0, final: 0 }));
-    for (let round = 0; round < 15; round++) {
+    for (let round = 0; round < 12; round++) {
       const child = await spawnServer(program, home);
       onTestFinished(() => void child.process.kill('SIGKILL'));
       const client = clientOf(child.endpoint);

@@ -156,7 +156,7 @@ describe('executions', () => {
     expect(bare.events![1]!.stateEnteredEventDetails).toEqual({ name: 'Plan' });
   });
 
-  it('take a Task that lasts too long as timed out, and retry it', async () => {
+  it('take a Task that lasts too long as timed out', async () => {
     const impatient = await createMachine(world.sfn, 'impatient', {
       taskTimeoutSeconds: 1,
       retry: { kind: 'none', intervalSeconds: 1, maxAttempts: 0, maxDelaySeconds: 1 },

@@ -14,7 +14,7 @@ const functions: { readonly [name: string]: (payload: never) => unknown } = {
     resultsPrefix: 'results',
   }),
   'copy-chunk': async ({ item }: { item: { chunk: number } }) => {
-    await sleep(2);
+    await sleep(5);
     return { status: 'done', chunk: item.chunk };
   },
   publish: ({

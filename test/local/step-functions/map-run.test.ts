@@ -188,6 +188,32 @@ describe('a child', () => {
   }, 20_000);
 });
 
+describe('items', () => {
+  it('are the lines of the object as they are: long ones, blank ones between, other scripts, no last newline', async () => {
+    const machine = await createMachine(world.sfn, 'items');
+    const items = [{ a: 'ä\u2028€😀\\n' }, { long: 'é'.repeat(120_000) }, { n: 3 }, { last: true }];
+    const [first, long, ...rest] = items.map((item) => JSON.stringify(item));
+    await world.put('plan.jsonl', `${first}\n${long}\r\n\n${rest.join('\n')}`);
+    const seen: unknown[] = [];
+    world.functions = {
+      plan,
+      publish,
+      'copy-chunk': ({ item }: Chunk) => {
+        seen.push(item);
+        return done();
+      },
+    };
+    expect((await ended(world.sfn, await startExecution(world.sfn, machine))).status).toBe('SUCCEEDED');
+    expect(seen).toHaveLength(4);
+    expect(seen).toEqual(expect.arrayContaining(items));
+
+    await world.put('plan.jsonl', `{"n":1}\n${JSON.stringify('é'.repeat(131_072))}\n`);
+    const refused = await ended(world.sfn, await startExecution(world.sfn, machine));
+    expect(refused).toMatchObject({ status: 'FAILED', error: 'States.ItemReaderFailed' });
+    expect(refused.cause).toContain('item 2 is larger than 256 KiB');
+  });
+});
+
 it('2,000 children leave little in memory', async () => {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;

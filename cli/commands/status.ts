@@ -1,0 +1,125 @@
+import type { Answer, Context } from '../context.ts';
+import { runCommand } from '../ending.ts';
+import { exitCodes } from '../errors.ts';
+import { isAlive } from '../follow.ts';
+import { type LayoutColumn, layOut } from '../layout.ts';
+import { look } from '../look.ts';
+import { again } from '../next-steps.ts';
+import { type Progress, progressOf } from '../progress.ts';
+import { liveLines } from '../progress-lines.ts';
+import { ago, bytes, count, counted } from '../quantities.ts';
+import { redacted } from '../printable.ts';
+import { sightingOf } from '../sighting.ts';
+
+type RunState =
+  | { readonly state: 'none' }
+  | { readonly state: 'published' | 'abandoned'; readonly run: string; readonly endedAt: string | null }
+  /** `live`: an execution works on it right now */
+  | {
+      readonly state: 'unfinished';
+      readonly live: boolean;
+      readonly run: string;
+      readonly startedAt: string;
+      readonly execution: string;
+      /** why its last execution ended, where it is known */
+      readonly error: string | null;
+      readonly progress: Progress;
+    };
+
+const columns: readonly LayoutColumn[] = [
+  { title: 'table', align: 'left', keep: null, shrinkTo: 10 },
+  { title: 'version', align: 'right', keep: 2 },
+  { title: 'rows', align: 'right', keep: null },
+  { title: 'files', align: 'right', keep: 0 },
+  { title: 'size', align: 'right', keep: 1 },
+  { title: 'published', align: 'left', keep: 4 },
+  { title: 'by run', align: 'left', keep: 3 },
+];
+
+/** The sync now: what readers see of each table, and the run that is unfinished. */
+export const status = (context: Context): Promise<Answer> =>
+  look(context, async ({ definition, cloud }) => {
+    const sync = definition.name;
+    const { nowMs } = context.surroundings;
+    const heads = await cloud.ledger.tableHeads(sync);
+    const head = await cloud.ledger.head(sync);
+    const run = head && (await cloud.ledger.run(sync, head.run));
+    let current: RunState = { state: 'none' };
+    if (run && run.status !== 'running') current = { state: run.status, run: run.run, endedAt: run.endedAt };
+    else if (run) {
+      const execution = await cloud.execution(head.execution);
+      const live = isAlive(execution);
+      const activity = live ? await cloud.activity(head.execution) : null;
+      const said = execution?.error ? `${execution.error}: ${execution.message ?? ''}` : null;
+      current = {
+        state: 'unfinished',
+        live,
+        run: run.run,
+        startedAt: run.startedAt,
+        execution: head.execution,
+        error: said && redacted(said),
+        progress: progressOf(await sightingOf(cloud, run, activity), () => false, nowMs()),
+      };
+    }
+    const tables = heads.map(({ table, version, snapshot }) => ({
+      table,
+      version,
+      rows: snapshot?.rows ?? null,
+      bytes: snapshot?.bytes ?? null,
+      files: snapshot?.files ?? null,
+      publishedAt: snapshot?.publishedAt ?? null,
+      run: snapshot?.run ?? null,
+    }));
+    return {
+      exitCode: exitCodes.done,
+      document: { command: 'status', sync, target: definition.target.url, current, tables },
+      lines: (style) => {
+        const { paint, width } = style;
+        const rows = tables.map((table) => [
+          { text: table.table },
+          { text: table.version === 0 ? '—' : String(table.version) },
+          { text: table.rows === null ? '—' : count(table.rows) },
+          { text: table.files === null ? '—' : count(table.files) },
+          { text: table.bytes === null ? '—' : bytes(table.bytes) },
+          { text: table.publishedAt === null ? 'not yet' : ago(table.publishedAt, nowMs()) },
+          { text: table.run ?? '—' },
+        ]);
+        const table = rows.length === 0 ? [] : ['', ...layOut(columns, rows, width, paint.faint)];
+        return [...stateLines(context, sync, current, nowMs()), ...table, ...progressLines(current)];
+
+        function progressLines(state: RunState): string[] {
+          if (state.state !== 'unfinished') return [];
+          const view = {
+            sync,
+            phase: 'copying',
+            elapsedMs: nowMs() - Date.parse(state.startedAt),
+            progress: state.progress,
+            failure: null,
+          } as const;
+          return ['', ...liveLines(view, style, Number.POSITIVE_INFINITY).slice(1)];
+        }
+      },
+    };
+  });
+
+function stateLines(context: Context, sync: string, current: RunState, nowMs: number): string[] {
+  switch (current.state) {
+    case 'none':
+      return [`${sync}: no run yet; \`${runCommand(context)}\` starts one`];
+    case 'published':
+    case 'abandoned': {
+      const when = current.endedAt ? ` ${ago(current.endedAt, nowMs)}` : '';
+      return [`${sync}: nothing is running; the last run, ${current.run}, was ${current.state}${when}`];
+    }
+    case 'unfinished': {
+      const { rows, parts } = current.progress.total;
+      const committed = `${counted(rows, 'row')} in ${counted(parts, 'part')} committed`;
+      if (current.live) return [`${sync}: run ${current.run} is being copied: ${committed}`];
+      return [
+        `${sync}: run ${current.run} is unfinished: ${committed}`,
+        ...(current.error ? [`  its last execution ended with ${current.error}`] : []),
+        `  next: \`${runCommand(context)}\` copies the rest${current.error ? `, after the cause is mended (or \`${again(context, 'redrive')}\`)` : ''}`,
+      ];
+    }
+  }
+}

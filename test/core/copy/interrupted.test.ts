@@ -1,0 +1,129 @@
+/** A chunk whose attempts die, lose answers, sleep and overlap at every single call: every row exactly once. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Embedded, startEmbedded } from '../../support/embedded.ts';
+import { Died, faultAt, pauseAt, ways } from '../../support/faults.ts';
+import { numberedRows } from '../../support/memory-source.ts';
+import { chunkFixture, expectWhole, keysUnder } from './chunk-fixture.ts';
+
+let embedded: Embedded;
+beforeAll(async () => {
+  embedded = await startEmbedded();
+});
+afterAll(() => embedded.close());
+
+const rows = numberedRows(10);
+
+/** How many calls an undisturbed attempt makes. */
+async function callsOfWholeCopy(): Promise<string[]> {
+  const fixture = await chunkFixture(embedded, rows);
+  const { gate, calls } = faultAt(null, 'before');
+  expect(await fixture.invoke({ gate })).toEqual({ status: 'done', rows: 10, parts: 3 });
+  await expectWhole(fixture, rows);
+  expect(await keysUnder(embedded.store, fixture.keys.stagingOfSync)).toEqual([]);
+  return calls;
+}
+
+test('an undisturbed attempt makes the calls that the faults below are put into', async () => {
+  const calls = await callsOfWholeCopy();
+  for (const call of ['put', 'copyToAbsent', 'delete']) {
+    expect(calls.filter((name) => name === `store.${call}`)).toHaveLength(3);
+  }
+  expect(calls.filter((name) => name === 'ledger.commitPart')).toHaveLength(3);
+  expect(calls.filter((name) => name === 'source.read.next')).toHaveLength(6);
+});
+
+describe('an attempt that meets a fault at any call, and one after it', () => {
+  test.for(ways)('%s', async (way) => {
+    const calls = await callsOfWholeCopy();
+    for (let at = 0; at < calls.length; at++) {
+      const fixture = await chunkFixture(embedded, rows);
+      const fault = faultAt(at, way);
+      const first = await fixture.invoke({ gate: fault.gate }).catch((error: unknown) => error);
+      if (way === 'lost') expect(first).toMatchObject({ status: 'done' });
+      else if (way === 'before' || way === 'after') expect(first).toBeInstanceOf(Died);
+      else expect(first).toMatchObject({ kind: 'transient' });
+      await fixture.invokeUntilDone();
+      await fault.land();
+      await expectWhole(fixture, rows);
+    }
+  });
+});
+
+describe('a commit that lands late, at any moment of the next attempt', () => {
+  test.for([0, 1, 2])('of part %i', async (n) => {
+    const calls = await callsOfWholeCopy();
+    const commits = calls.flatMap((name, at) => (name === 'ledger.commitPart' ? [at] : []));
+    for (let moment = 0; moment < calls.length; moment++) {
+      const fixture = await chunkFixture(embedded, rows);
+      const fault = faultAt(commits[n]!, 'late');
+      await expect(fixture.invoke({ gate: fault.gate })).rejects.toMatchObject({ code: 'LedgerUnavailable' });
+      const pause = pauseAt(moment, 'before');
+      const second = fixture.invoke({ gate: pause.gate });
+      await Promise.race([pause.asleep, second]);
+      await fault.land();
+      pause.wake();
+      await second;
+      await fixture.invokeUntilDone();
+      await expectWhole(fixture, rows);
+    }
+  });
+});
+
+describe('an attempt that falls asleep at any call, while another does all the work', () => {
+  test.for([
+    { moment: 'before' as const, sleeper: 'earlier' as const },
+    { moment: 'after' as const, sleeper: 'earlier' as const },
+    // by its clock; clocks differ
+    { moment: 'before' as const, sleeper: 'later' as const },
+  ])('$moment the call; the sleeper began $sleeper', async ({ moment, sleeper }) => {
+    const calls = await callsOfWholeCopy();
+    for (let at = 0; at < calls.length; at++) {
+      const fixture = await chunkFixture(embedded, rows);
+      const pause = pauseAt(at, moment);
+      const zombie = fixture.invoke({ gate: pause.gate, second: sleeper === 'earlier' ? 1 : 50 });
+      await pause.asleep;
+      await fixture.invokeUntilDone();
+      const callsBefore = pause.calls.length;
+      pause.wake();
+      const woken = await zombie;
+      expect(['done', 'more']).toContain(woken.status);
+      await expectWhole(fixture, rows);
+      // both ended in peace: nothing is left over
+      expect(await keysUnder(embedded.store, fixture.keys.stagingOfSync)).toEqual([]);
+      // it notices at its first commit that it is not needed any more
+      const commits = pause.calls.slice(callsBefore).filter((name) => name === 'ledger.commitPart');
+      expect(commits.length).toBeLessThanOrEqual(1);
+    }
+  });
+
+  test('and a third one after both, taking turns', async () => {
+    const calls = await callsOfWholeCopy();
+    for (let at = 2; at < calls.length; at += 3) {
+      for (let then = 2; then < calls.length; then += 5) {
+        const fixture = await chunkFixture(embedded, rows);
+        const first = pauseAt(at, 'before');
+        const second = pauseAt(then, 'before');
+        const a = fixture.invoke({ gate: first.gate });
+        await first.asleep;
+        const b = fixture.invoke({ gate: second.gate });
+        await Promise.race([second.asleep, b]);
+        first.wake();
+        await a;
+        second.wake();
+        await b;
+        await fixture.invokeUntilDone();
+        await expectWhole(fixture, rows);
+        expect(await keysUnder(embedded.store, fixture.keys.stagingOfSync)).toEqual([]);
+      }
+    }
+  });
+});
+
+test('six attempts at once make one log', async () => {
+  const many = numberedRows(60);
+  const fixture = await chunkFixture(embedded, many);
+  await Promise.all(Array.from({ length: 6 }, () => fixture.invoke()));
+  await fixture.invokeUntilDone();
+  await expectWhole(fixture, many);
+  expect(await keysUnder(embedded.store, fixture.keys.stagingOfSync)).toEqual([]);
+});

@@ -160,24 +160,30 @@ async function serve(
   requests: Record<string, number>,
 ): Promise<void> {
   const id = randomUUID();
-  let operation = 'NotImplemented';
+  const method = request.method ?? '';
+  let answer: Answer;
   try {
-    const method = request.method ?? '';
-    let answer: Answer;
-    try {
-      const target = targetOf(request.url ?? '');
-      const known = operationOf(method, target, request.headers);
-      operation = known;
-      answer = await operations[known]({ store, request, headers: request.headers, target });
-    } catch (error) {
-      answer = faultAnswer(faultOf(error, store.folder), request, id);
-      // what is left of the body, so that the connection can carry the next request
-      request.resume();
-    }
+    answer = await operate(store, request, requests);
+  } catch (error) {
+    answer = faultAnswer(faultOf(error, store.folder), request, id);
+    // what is left of the body, so that the connection can carry the next request
+    request.resume();
+  }
+  try {
     await send(response, answer, method, id);
   } catch {
     // the client went away, or the file did not give what it promised: an ended connection says so
     response.destroy();
+  }
+}
+
+/** Finds the operation, counts it and does it. @throws whatever goes wrong; see faultOf */
+function operate(store: Store, request: IncomingMessage, requests: Record<string, number>): Promise<Answer> {
+  let operation: Operation | 'NotImplemented' = 'NotImplemented';
+  try {
+    const target = targetOf(request.url ?? '');
+    operation = operationOf(request.method ?? '', target, request.headers);
+    return operations[operation]({ store, request, headers: request.headers, target });
   } finally {
     requests[operation] = (requests[operation] ?? 0) + 1;
   }

@@ -19,8 +19,8 @@ export type Committed =
   | { readonly outcome: 'mine'; readonly part: Part }
   /** another attempt was first; its part is what counts */
   | { readonly outcome: 'another'; readonly part: Part }
-  /** the run has been swept */
-  | { readonly outcome: 'over' };
+  /** part n is mine, but its file has been swept */
+  | { readonly outcome: 'gone'; readonly part: Part };
 
 async function stage(
   { store, keys, format }: CommitPlaces,
@@ -73,5 +73,5 @@ export async function commitPart(
     if (file) await store.delete([file.staged]);
     return { outcome: 'another', part };
   }
-  return (await renamePart(store, part)) ? { outcome: 'mine', part } : { outcome: 'over' };
+  return { outcome: (await renamePart(store, part)) ? 'mine' : 'gone', part };
 }

@@ -172,8 +172,8 @@ export async function copyChunk(
           return null;
         case 'another':
           return { status: 'overtaken', by: committed.part };
-        case 'over':
-          return { status: 'over' };
+        case 'gone':
+          return { status: await whyGone(ledger, committed.part) };
       }
     }
   }

@@ -14,6 +14,12 @@ export const isAsCommitted = (found: StoredObject, part: Part, file: PartFile): 
 
 const triesMax = 5;
 
+const wrongFile = (store: ObjectStore, key: string): TidemarkError =>
+  new TidemarkError(
+    'ProtocolViolation',
+    `s3://${store.bucket}/${key} holds another file than the ledger committed under this name`,
+  );
+
 /**
  * Gives a committed part's file its final name, or finds that it has it. May be called by several attempts at once,
  * at any time after the commit, as often as one likes.
@@ -22,7 +28,9 @@ const triesMax = 5;
  *     copied                        → delete the staged file
  *     something is there            → as committed? then delete the staged file; else stop: never overwrite
  *     the staged file has gone      → another attempt was here before; the final name must hold it
- *     somebody writes it right now  → look, try again
+ *     neither                       → look at the staged file, try again: somebody writes the final name right now, or
+ *                                     the staged file's ETag is another one, because the request that staged it was
+ *                                     sent twice (with KMS, the same bytes get another ETag each time)
  *
  * @returns false where the staged file and the final name are both gone: the run was swept, it is over
  * @throws TidemarkError ProtocolViolation where another object is under the final name
@@ -30,16 +38,12 @@ const triesMax = 5;
 export async function renamePart(store: ObjectStore, part: Part): Promise<boolean> {
   const { file } = part;
   if (!file) return true;
+  let etag = file.stagedEtag;
   for (let tries = 1; ; tries++) {
-    const copy = await store.copyToAbsent(file.staged, file.final, file.stagedEtag);
+    const copy = await store.copyToAbsent(file.staged, file.final, etag);
     const known = copy.outcome === 'copied' && copy.sha256 === file.sha256;
     const found = known ? null : await store.head(file.final);
-    if (found && !isAsCommitted(found, part, file)) {
-      throw new TidemarkError(
-        'ProtocolViolation',
-        `s3://${store.bucket}/${file.final} holds another file than the ledger committed under this name`,
-      );
-    }
+    if (found && !isAsCommitted(found, part, file)) throw wrongFile(store, file.final);
     if (known || found) {
       await store.delete([file.staged]);
       return true;
@@ -52,5 +56,8 @@ export async function renamePart(store: ObjectStore, part: Part): Promise<boolea
       );
     }
     await sleep(100 * 2 ** tries * Math.random());
+    const staged = await store.head(file.staged);
+    if (staged && !isAsCommitted(staged, part, file)) throw wrongFile(store, file.staged);
+    if (staged) etag = staged.etag;
   }
 }

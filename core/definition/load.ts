@@ -1,4 +1,4 @@
-import { isMap, LineCounter, parseDocument } from 'yaml';
+import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { TidemarkError } from '../errors.ts';
 import { nearestWord } from './nearest.ts';
@@ -36,20 +36,31 @@ function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
   return at;
 }
 
-/** What stood there, for a message; addresses are left out, they may hold a password. */
+/** Whether a text may hold a password: an address that is not plain s3://, and whatever is said about the source. */
+const mayBeSecret = (text: string, path: readonly PropertyKey[]): boolean =>
+  /:\/\//.test(text.replace(/^s3:\/\/(?!.*@)/, '')) || (path[0] === 'source' && path[1] !== 'type');
+
+/** What stood there, for a message, without secrets: with `raw` values, so that `${NAME}` stays as it is. */
 function shown(value: unknown, path: readonly PropertyKey[]): string {
   if (value === undefined) return 'nothing stands there';
-  if (path.at(-1) === 'url' && path[0] === 'source') return 'the address there is of another form';
   if (value === null) return 'an empty value stands there';
   if (Array.isArray(value)) return 'a list stands there';
   if (typeof value === 'object') return 'a group of options stands there';
+  if (typeof value === 'string' && mayBeSecret(value, path)) return 'a text of another form stands there';
   return `${JSON.stringify(value)} stands there`;
 }
+
+const kinds: Readonly<Record<string, string>> = {
+  object: 'a group of options',
+  array: 'a list',
+  string: 'a text',
+  int: 'a whole number',
+};
 
 function allowed(issue: Issue, known: string): string {
   switch (issue.code) {
     case 'invalid_type':
-      return `allowed is ${issue.expected === 'object' ? 'a group of options' : issue.expected === 'array' ? 'a list' : `a ${issue.expected}`}`;
+      return `allowed is ${kinds[issue.expected] ?? `a ${issue.expected}`}`;
     case 'invalid_value':
       return `allowed: ${issue.values.map(String).join(', ')}`;
     case 'too_small':
@@ -57,7 +68,7 @@ function allowed(issue: Issue, known: string): string {
         ? `allowed: at least ${issue.minimum} of them`
         : issue.origin === 'string'
           ? 'allowed: a text that is not empty'
-          : `allowed: ${issue.minimum} or more`;
+          : `allowed: ${issue.inclusive === false ? `more than ${issue.minimum}` : `${issue.minimum} or more`}`;
     case 'too_big':
       return `allowed: at most ${issue.maximum}`;
     case 'invalid_union':
@@ -72,8 +83,10 @@ function explain(issue: Issue, value: unknown, place: (path: readonly PropertyKe
     const known = knownOptions(issue.path);
     return issue.keys.map((key) => {
       const near = nearestWord(key, known);
-      const hint = near ? `; did you mean ${near}?` : '';
-      return `${place([...issue.path, key])}: unknown option ${JSON.stringify(key)}${hint} Known here: ${known.join(', ')}`;
+      const hint = near ? `did you mean ${near}? ` : '';
+      const named = mayBeSecret(key, []) ? '' : ` ${JSON.stringify(key)}`;
+      const at = place(named ? [...issue.path, key] : issue.path);
+      return `${at}: unknown option${named}; ${hint}known here: ${known.join(', ')}`;
     });
   }
   const found = valueAt(value, issue.path);
@@ -85,14 +98,20 @@ function explain(issue: Issue, value: unknown, place: (path: readonly PropertyKe
 }
 
 /** Rules that hold between options. */
-function furtherProblems(definition: Definition, place: (path: readonly PropertyKey[]) => string): string[] {
+function furtherProblems(
+  definition: Definition,
+  raw: unknown,
+  place: (path: readonly PropertyKey[]) => string,
+): string[] {
   const problems: string[] = [];
   const seen = new Map<string, number>();
   definition.tables.forEach((table, index) => {
     const name = parseTableName(table.name);
+    const entry = valueAt(raw, ['tables', index]);
+    const written = JSON.stringify(typeof entry === 'string' ? entry : valueAt(entry, ['name']));
     if (!name) {
       problems.push(
-        `${place(['tables', index, 'name'])}: ${JSON.stringify(table.name)} is no table’s name; allowed: table, schema.table, or each in double quotes where it holds a dot`,
+        `${place(['tables', index, 'name'])}: ${written} is no table’s name; allowed: table, schema.table, or each in double quotes where it holds a dot`,
       );
       return;
     }
@@ -100,7 +119,7 @@ function furtherProblems(definition: Definition, place: (path: readonly Property
     const before = seen.get(spelled);
     if (before !== undefined)
       problems.push(
-        `${place(['tables', index])}: ${spelled} stands already at tables[${before}]; allowed: each table once`,
+        `${place(['tables', index])}: ${written} stands already at tables[${before}]; allowed: each table once`,
       );
     seen.set(spelled, index);
   });
@@ -139,13 +158,24 @@ export function loadDefinition(
   const place = (path: readonly PropertyKey[]): string => {
     const steps = path.map((step): PathStep => (typeof step === 'symbol' ? String(step) : step));
     for (let length = steps.length; length > 0; length--) {
-      const node = document.getIn(steps.slice(0, length), true) as { range?: [number] } | undefined;
+      const above = document.getIn(steps.slice(0, length - 1), true);
+      const pair =
+        isMap(above) &&
+        above.items.find(({ key }) => isScalar(key) && String(key.value) === String(steps[length - 1]));
+      const value = document.getIn(steps.slice(0, length), true);
+      const node = (pair ? pair.key : value) as { range?: [number] } | undefined;
       if (node?.range) return `${file}:${lines.linePos(node.range[0]).line}: ${formatPath(steps)}`;
     }
     return `${file}: ${formatPath(steps) || 'the top'}`;
   };
 
-  const raw: unknown = document.toJS();
+  let raw: unknown;
+  try {
+    raw = document.toJS();
+  } catch (error) {
+    // an alias without its anchor, or one that stands for far too much
+    throw new TidemarkError('DefinitionInvalid', `${file}: ${(error as Error).message}`);
+  }
   let value: unknown = raw;
   if (environment) {
     try {
@@ -157,7 +187,7 @@ export function loadDefinition(
   }
   const result = definitionOptions.safeParse(value);
   const problems = result.success
-    ? furtherProblems(result.data, place)
+    ? furtherProblems(result.data, raw, place)
     : result.error.issues.flatMap((issue) => explain(issue, raw, place));
   if (result.success && problems.length === 0) return result.data;
   throw new TidemarkError('DefinitionInvalid', problems.join('\n'));

@@ -21,11 +21,12 @@ export function resolveReferences(
   path: readonly PathStep[] = [],
 ): unknown {
   if (typeof value === 'string') {
-    return value.replace(reference, (whole, name: string) => {
+    return value.replace(reference, (_whole, name: string) => {
       if (!/^[A-Za-z_]\w*$/.test(name)) {
         throw new TidemarkError(
           'DefinitionInvalid',
-          `${formatPath(path)}: ${whole} is not a reference; allowed is \${NAME} with the name of an environment variable`,
+          // not what stands there: a password may hold such characters
+          `${formatPath(path)}: what stands between \${ and } is not the name of an environment variable; allowed: \${NAME}`,
         );
       }
       const found = environment[name];

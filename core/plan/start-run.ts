@@ -13,7 +13,7 @@ export type RunRequest = {
 
 export type RunStart =
   | { readonly status: 'working'; readonly run: Run; readonly abandoned: string | null }
-  /** another execution works on the sync, or has ended the run that this one worked on */
+  /** another execution works on the sync, or the run that this one worked on has been published */
   | { readonly status: 'skipped'; readonly run: string; readonly execution: string };
 
 /**
@@ -24,10 +24,14 @@ export type RunStart =
  * who loses looks again.
  *
  *   no head, or its run is over             → a new run
+ *   the run was mine and is published       → skipped: nothing to do
  *   the head's execution is me              → go on (a repeated or redriven Plan)
  *   the head's execution is alive           → skipped
- *   it is over, the definition is the same  → adopt its run: what is committed counts
- *   it is over, another definition or fresh → abandon its run, then a new one
+ *   it is over                              → adopt its run: what is committed counts
+ *   I would go on or adopt, but under another definition, or adopt although fresh is asked for
+ *                                           → abandon its run, then a new one
+ *
+ * A run never goes on under another definition: its tables are known by their places in the one that it began with.
  */
 export async function startRun(
   ledger: Ledger,
@@ -60,26 +64,25 @@ export async function startRun(
     if (!head) return begin(null, null);
     const found = await ledger.run(sync, head.run);
     const skipped: RunStart = { status: 'skipped', run: head.run, execution: head.execution };
+    const isMine = head.execution === execution;
 
-    if (head.execution === execution) {
-      // an earlier try of this Plan may have died between the head and the run's item
-      const run = found ?? (await ledger.createRun(runItem(head.run)));
-      return run.status === 'running' ? { status: 'working', run, abandoned: null } : skipped;
-    }
-    if (found && found.status !== 'running') return begin(head, null);
-    if (!(await isOver(head.execution))) return skipped;
-    if (found && (request.fresh || found.fingerprint !== request.fingerprint)) {
+    if (found?.status === 'published') return isMine ? skipped : begin(head, null);
+    // whoever abandoned it (I, perhaps) died before the next run began
+    if (found?.status === 'abandoned') return begin(head, isMine ? found.run : null);
+    if (!isMine && !(await isOver(head.execution))) return skipped;
+    if (found && (found.fingerprint !== request.fingerprint || (request.fresh && !isMine))) {
       const ended = await ledger.endRun(sync, found.run, {
         status: 'abandoned',
         endedAt: new Date(nowMs()).toISOString(),
       });
       return begin(head, ended.status === 'abandoned' ? found.run : null);
     }
-    if (!(await ledger.moveHead(sync, head, { run: head.run, execution }))) return null;
-    const run = found
-      ? await ledger.joinRun(sync, head.run, execution)
-      : await ledger.createRun(runItem(head.run));
-    return run.status === 'running' ? { status: 'working', run, abandoned: null } : null;
+    if (!isMine && !(await ledger.moveHead(sync, head, { run: head.run, execution }))) return null;
+    // who moved the head to this run may have died before it wrote the run's item, or may write it only now
+    const item = found ?? (await ledger.createRun(runItem(head.run)));
+    const run = item.executions.includes(execution) ? item : await ledger.joinRun(sync, head.run, execution);
+    const goesOn = run.status === 'running' && run.fingerprint === request.fingerprint;
+    return goesOn ? { status: 'working', run, abandoned: null } : null;
   }
 
   for (;;) {

@@ -8,6 +8,7 @@ import type { ObjectStore } from '../objects/store.ts';
 import { type ManifestFile, readManifest } from './manifest.ts';
 
 const triesMax = 10;
+const formatVersion = 1;
 
 /** `<table>/current.json`: what readers see now. Written whole, in one step, and only with a growing version. */
 export type Pointer = {
@@ -23,12 +24,43 @@ export type Pointer = {
   readonly files: readonly ManifestFile[];
 };
 
+function parsePointer(body: Buffer, place: string): Pointer {
+  let pointer: Pointer;
+  try {
+    pointer = JSON.parse(body.toString('utf8'));
+  } catch (cause) {
+    throw new TidemarkError('ProtocolViolation', `${place} is not what Tidemark wrote there`, { cause });
+  }
+  if (typeof pointer.format !== 'number' || pointer.format > formatVersion) {
+    throw new TidemarkError(
+      'FormatTooNew',
+      `${place} has format ${pointer.format}; this Tidemark knows up to ${formatVersion}`,
+    );
+  }
+  return pointer;
+}
+
+/**
+ * Whether a pointer tells another story than the ledger: another sync's, or that of a ledger which is gone. In one
+ * ledger the versions and the runs of a table grow together, and a run that claims it is not before the one shown.
+ * To go on would leave readers with a snapshot whose files are swept.
+ */
+function isOfAnother(pointer: Pointer, sync: string, { version, snapshot, claimedBy }: TableHead): boolean {
+  if (pointer.sync !== sync) return true;
+  const shown = [...pointer.runs].sort().at(-1) ?? '';
+  if (!snapshot) return claimedBy !== null && shown < claimedBy;
+  const inOrder = shown < snapshot.run ? -1 : shown > snapshot.run ? 1 : 0;
+  return Math.sign(pointer.version - version) !== inOrder;
+}
+
 /**
  * Brings a table's pointer up to its head. The head is the truth, the pointer a projection of it: whoever finds it
  * behind rolls it forward, and nobody ever rolls it back.
  *
  *   read the pointer (version v, etag e) → v ≥ the head's: done
  *   write the head's, IF the pointer still has etag e → refused: somebody else rolled it; look again
+ *
+ * @throws TidemarkError DefinitionInvalid where the pointer is another sync's or another ledger's
  */
 export async function rollForward(
   store: ObjectStore,
@@ -37,16 +69,22 @@ export async function rollForward(
   head: TableHead,
 ): Promise<void> {
   const { snapshot } = head;
-  if (!snapshot) return;
   const table = parseTableName(head.table)!;
   const key = keys.pointer(table);
   for (let tries = 1; tries <= triesMax; tries++) {
     const found = await store.get(key);
-    const pointer: Pointer | null = found && JSON.parse(found.body.toString('utf8'));
-    if (pointer && pointer.version >= head.version) return;
+    const place = `s3://${store.bucket}/${key}`;
+    const pointer = found && parsePointer(found.body, place);
+    if (pointer && isOfAnother(pointer, sync, head)) {
+      throw new TidemarkError(
+        'DefinitionInvalid',
+        `target.url: ${place} was published by sync ${pointer.sync} (run ${pointer.runs.join(', ')}), which this ledger knows nothing of; allowed is a place of this sync's own: another target.url, or this one after the folder of table ${head.table} has been moved away`,
+      );
+    }
+    if (!snapshot || (pointer && pointer.version >= head.version)) return;
     const { schema, files } = await readManifest(store, keys, table, snapshot.run);
     const next: Pointer = {
-      format: 1,
+      format: formatVersion,
       version: head.version,
       sync,
       table: head.table,

@@ -1,5 +1,5 @@
 import { isAsCommitted, renamePart } from '../copy/rename.ts';
-import { TidemarkError } from '../errors.ts';
+import { type ErrorCode, TidemarkError } from '../errors.ts';
 import type { Ledger, Part, Run, TableHead, Totals } from '../ledger/ledger.ts';
 import type { Keys } from '../objects/keys.ts';
 import type { ObjectStore } from '../objects/store.ts';
@@ -26,6 +26,9 @@ const requestsMax = 16;
 
 /** A message names this many tables; `tidemark show` lists them all. */
 const namedMax = 20;
+
+/** What is wrong with one table does not hold back the others. */
+const ofOneTable: ReadonlySet<ErrorCode> = new Set(['ProtocolViolation', 'DefinitionInvalid']);
 
 type Log = ReadonlyMap<number, readonly Part[]>;
 
@@ -123,7 +126,7 @@ export async function publishRun(
       if (head) heads.push(head);
       else incomplete.push({ index, table });
     } catch (error) {
-      if (!(error instanceof TidemarkError) || error.code !== 'ProtocolViolation') throw error;
+      if (!(error instanceof TidemarkError) || !ofOneTable.has(error.code)) throw error;
       incomplete.push({ index, table, broken: `${error.code}: ${error.message}` });
     }
   }

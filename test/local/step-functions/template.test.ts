@@ -20,7 +20,8 @@ it('evaluates what stands in {% %} and keeps the rest', async () => {
 
 it.each([
   ['{% $states.input.missing %}', 'returned nothing'],
-  ['{% function($x) { $x } %}', 'returned nothing'],
+  ['{% function($x) { $x } %}', 'returned a function'],
+  ['{% {"f": $sum} %}', 'returned a function'],
   ['{% $states.input.n + "x" %}', 'threw an error'],
   ['{% $unknown() %}', 'threw an error'],
 ])('fails on %s as AWS does, naming expression and field', async (expression, reason) => {

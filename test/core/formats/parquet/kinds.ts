@@ -1,10 +1,11 @@
 /** Every type of column, with its extremes and some usual values, for the tests of the Parquet encoder. */
+import fc from 'fast-check';
 import type { ColumnType } from '../../../../core/formats/column.ts';
 import type { Value } from '../../../support/batches.ts';
 
-export const int64Min = -(2n ** 63n);
-export const int64Max = 2n ** 63n - 1n;
-export const nines = (digits: number): bigint => 10n ** BigInt(digits) - 1n;
+const int64Min = -(2n ** 63n);
+const int64Max = 2n ** 63n - 1n;
+const nines = (digits: number): bigint => 10n ** BigInt(digits) - 1n;
 const decimal = (precision: number, scale: number): ColumnType => ({ kind: 'decimal', precision, scale });
 
 export const kinds: Record<string, { type: ColumnType; values: Exclude<Value, null>[] }> = {
@@ -68,4 +69,23 @@ export const kinds: Record<string, { type: ColumnType; values: Exclude<Value, nu
     type: { kind: 'bytes' },
     values: [Buffer.alloc(0), Buffer.of(0), Buffer.of(255, 254), Buffer.alloc(1_000_000, 0xff)],
   },
+};
+
+/** Random values of the types, by the same names. */
+export const arbitraries: Record<string, fc.Arbitrary<Exclude<Value, null>>> = {
+  boolean: fc.boolean(),
+  int16: fc.integer({ min: -32768, max: 32767 }),
+  int32: fc.integer(),
+  int64: fc.bigInt({ min: int64Min, max: int64Max }),
+  float32: fc.float(),
+  float64: fc.double(),
+  'decimal(9,0)': fc.bigInt({ min: -nines(9), max: nines(9) }),
+  'decimal(18,4)': fc.bigInt({ min: -nines(18), max: nines(18) }),
+  'decimal(38,10)': fc.bigInt({ min: -nines(38), max: nines(38) }),
+  date: fc.integer({ min: -2440588, max: 2145031948 }),
+  time: fc.bigInt({ min: 0n, max: 86_400_000_000n }),
+  timestamp: fc.bigInt({ min: -210_866_803_200_000_000n, max: int64Max }),
+  uuid: fc.uuid(),
+  string: fc.string({ unit: 'binary', maxLength: 90 }),
+  bytes: fc.uint8Array({ maxLength: 90 }).map((bytes) => Buffer.from(bytes)),
 };

@@ -2,9 +2,7 @@ import { parquetMetadata } from 'hyparquet';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { TidemarkError } from '../../../../core/errors.ts';
 import type { ColumnType } from '../../../../core/formats/column.ts';
-import { createdBy } from '../../../../core/formats/parquet/footer.ts';
 import { parquetFormat } from '../../../../core/formats/parquet/parquet.ts';
-import packageJson from '../../../../package.json' with { type: 'json' };
 import { batchesOf, batchOf, columnsOf, type Value } from '../../../support/batches.ts';
 import { kinds } from './kinds.ts';
 import { compressionsHere, duckdb, encode, expectRows, type Judge } from './readers.ts';
@@ -122,43 +120,6 @@ describe('files', () => {
     const wide = columnsOf(Object.fromEntries(names.map((name) => [name, [{ kind: 'int', bits: 32 }]])));
     const rows = [names.map((_, index) => index), names.map((_, index) => (index % 2 === 0 ? null : -index))];
     await expectRows(judge, await encode(wide, [batchOf(wide, rows)]), wide, rows);
-  });
-
-  test('every size in the footer is what its pages add up to', async () => {
-    const rows = rowsOf(30_000);
-    const file = await encode(columns, batchesOf(columns, rows, 777), { rowGroupRows: 12_000 });
-    const metadata = parquetMetadata(new Uint8Array(file).buffer);
-    let position = 4;
-    for (const group of metadata.row_groups) {
-      expect(Number(group.file_offset)).toBe(position);
-      let uncompressed = 0;
-      let compressed = 0;
-      for (const { meta_data: chunk } of group.columns) {
-        const first = Number(chunk!.dictionary_page_offset ?? chunk!.data_page_offset);
-        expect(first).toBe(position);
-        expect(Number(chunk!.num_values)).toBe(Number(group.num_rows));
-        position += Number(chunk!.total_compressed_size);
-        compressed += Number(chunk!.total_compressed_size);
-        uncompressed += Number(chunk!.total_uncompressed_size);
-      }
-      expect(Number(group.total_compressed_size)).toBe(compressed);
-      expect(Number(group.total_byte_size)).toBe(uncompressed);
-    }
-    expect(position + metadata.metadata_length + 8).toBe(file.length);
-  });
-
-  test('the footer says who wrote the file and what it is told', async () => {
-    const file = await encode(columns, [], {}, { 'tidemark.sync': 'shop', 'tidemark.run': 'r-1 ü' });
-    const path = judge.store(file);
-    const pairs = await judge.query(
-      `SELECT decode(key) AS k, decode(value) AS v FROM parquet_kv_metadata('${path}')`,
-    );
-    expect(pairs).toEqual([
-      { k: 'tidemark.sync', v: 'shop' },
-      { k: 'tidemark.run', v: 'r-1 ü' },
-    ]);
-    expect(createdBy).toContain(` version ${packageJson.version} `);
-    expect(parquetMetadata(new Uint8Array(file).buffer).created_by).toBe(createdBy);
   });
 });
 

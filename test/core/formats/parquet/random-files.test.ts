@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, test } from 'vitest';
 import type { Column } from '../../../../core/formats/column.ts';
 import { batchesOf, type Value } from '../../../support/batches.ts';
-import { int64Max, int64Min, kinds, nines } from './kinds.ts';
+import { arbitraries, kinds } from './kinds.ts';
 import { compressionsHere, duckdb, encode, expectRows, type Judge } from './readers.ts';
 
 let judge: Judge;
@@ -12,32 +12,15 @@ beforeAll(async () => {
 afterAll(() => judge.close());
 
 describe('random files', () => {
-  const arbitraryOf: Record<string, fc.Arbitrary<Value>> = {
-    boolean: fc.boolean(),
-    int16: fc.integer({ min: -32768, max: 32767 }),
-    int32: fc.integer(),
-    int64: fc.bigInt({ min: int64Min, max: int64Max }),
-    float32: fc.float(),
-    float64: fc.double(),
-    'decimal(9,0)': fc.bigInt({ min: -nines(9), max: nines(9) }),
-    'decimal(18,4)': fc.bigInt({ min: -nines(18), max: nines(18) }),
-    'decimal(38,10)': fc.bigInt({ min: -nines(38), max: nines(38) }),
-    date: fc.integer({ min: -2440588, max: 2145031948 }),
-    time: fc.bigInt({ min: 0n, max: 86_400_000_000n }),
-    timestamp: fc.bigInt({ min: -210_866_803_200_000_000n, max: int64Max }),
-    uuid: fc.uuid(),
-    string: fc.string({ unit: 'binary', maxLength: 90 }),
-    bytes: fc.uint8Array({ maxLength: 90 }).map((bytes) => Buffer.from(bytes)),
-  };
   type Plan = { name: string; nullable: boolean; pool: Value[]; picks: number[] };
-  const plan = fc.constantFrom(...Object.keys(arbitraryOf)).chain((name) =>
+  const plan = fc.constantFrom(...Object.keys(arbitraries)).chain((name) =>
     fc.record({
       name: fc.constant(name),
       nullable: fc.boolean(),
       // few values make runs and dictionaries, many make PLAIN pages
       pool: fc.oneof(
-        fc.array(arbitraryOf[name]!, { minLength: 1, maxLength: 3 }),
-        fc.array(arbitraryOf[name]!, { minLength: 1, maxLength: 400 }),
+        fc.array(arbitraries[name]!, { minLength: 1, maxLength: 3 }),
+        fc.array(arbitraries[name]!, { minLength: 1, maxLength: 400 }),
       ),
       picks: fc.array(fc.nat(), { minLength: 1, maxLength: 60 }),
     }),
@@ -77,7 +60,7 @@ describe('random files', () => {
           await expectRows(judge, file, columns, rows);
         },
       ),
-      { numRuns: 150 },
+      { numRuns: 100 },
     );
   });
 });

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { columnsOf } from '../../../support/batches.ts';
 import { kinds } from './kinds.ts';
 import { duckdb, encode, type Judge } from './readers.ts';
 
@@ -79,12 +78,4 @@ test.each([
     });
     expect(types[index]).toMatchObject({ column_name: name, column_type: duckdbType });
   }
-});
-
-test('the order of the bounds is declared for every column', async () => {
-  // without column orders DuckDB and others do not trust min and max: see it through hyparquet's raw footer
-  const columns = columnsOf({ a: { kind: 'string' }, b: { kind: 'uuid' } });
-  const { parquetMetadata } = await import('hyparquet');
-  const file = await encode(columns, []);
-  expect(parquetMetadata(new Uint8Array(file).buffer)).toHaveProperty('column_orders');
 });

@@ -1,0 +1,173 @@
+import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { loadDefinition } from '../../core/definition/load.ts';
+import type { Definition } from '../../core/definition/options.ts';
+import { referencedVariables } from '../../core/definition/references.ts';
+import { formatTableName, parseTableName } from '../../core/definition/table-name.ts';
+import { TidemarkError } from '../../core/errors.ts';
+import { planTable } from '../../core/plan/plan-run.ts';
+import type { TablePlan } from '../../core/plan/table-plan.ts';
+import type { Source } from '../../core/sources/source.ts';
+import type { Answer, Context } from '../context.ts';
+import { exitCodes, shownError } from '../errors.ts';
+import { again } from '../next-steps.ts';
+import { printable, wrapped } from '../printable.ts';
+import { bytes, count, counted } from '../quantities.ts';
+import { definitionText } from '../read-definition.ts';
+import type { Style } from '../terminal.ts';
+import { typeWords } from '../type-words.ts';
+
+export type Finding = {
+  readonly about: 'definition' | 'environment' | 'database' | 'table' | 'folder';
+  /** `note`: good to know, no hindrance */
+  readonly result: 'good' | 'bad' | 'note';
+  /** the table's or the variable's name */
+  readonly name: string | null;
+  readonly text: string;
+  readonly code: string | null;
+  readonly next: string | null;
+};
+
+const good = (about: Finding['about'], name: string | null, text: string): Finding => ({
+  about,
+  result: 'good',
+  name,
+  text,
+  code: null,
+  next: null,
+});
+
+const remark = (about: Finding['about'], name: string | null, text: string): Finding => ({
+  ...good(about, name, text),
+  result: 'note',
+});
+
+function bad(about: Finding['about'], name: string | null, error: unknown): Finding {
+  const { code, message, next } = shownError(error);
+  return { about, result: 'bad', name, text: message, code, next };
+}
+
+/** Everything that a run would trip over, all at once. Writes nothing but a file in the folder, which it deletes. */
+export async function check(context: Context): Promise<Answer> {
+  const { environment } = context.surroundings;
+  const findings: Finding[] = [];
+  let definition: Definition | null = null;
+  let text: string | null = null;
+  try {
+    text = definitionText(context);
+    definition = loadDefinition(text, context.definitionFile, null);
+    const tables = counted(definition.tables.length, 'table');
+    findings.push(
+      good('definition', null, `${context.definitionFile}: sync ${definition.name}, ${tables} → ${definition.target.url}`),
+    );
+  } catch (error) {
+    findings.push(bad('definition', null, error));
+  }
+  for (const name of text === null ? [] : referencedVariables(text)) {
+    findings.push(
+      environment[name]
+        ? good('environment', name, `$${name} is set`)
+        : bad(
+            'environment',
+            name,
+            new TidemarkError('EnvironmentMissing', `$${name} is ${environment[name] === '' ? 'empty' : 'not set'}`),
+          ),
+    );
+  }
+  const isWhole = findings.every(({ result }) => result === 'good');
+  if (text !== null && definition && isWhole) {
+    try {
+      // with the variables' values, which may be wrong in their own way
+      definition = loadDefinition(text, context.definitionFile, environment);
+      findings.push(...(await checkSource(context, definition)));
+    } catch (error) {
+      findings.push(bad('definition', null, error));
+    }
+  }
+  findings.push(checkFolder(context.home));
+  return answerOf(context, findings);
+}
+
+async function checkSource(context: Context, definition: Definition): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  let source: Source | null = null;
+  try {
+    source = await context.surroundings.openSource(definition);
+    findings.push(good('database', null, (await source.identify()).description));
+    for (const table of definition.tables) {
+      const name = formatTableName(parseTableName(table.name)!);
+      try {
+        findings.push(...tableFindings(name, await planTable(source, definition, table)));
+      } catch (error) {
+        findings.push(bad('table', name, error));
+        // without the database, every other table would say the same
+        if (error instanceof TidemarkError && error.code === 'SourceUnavailable') break;
+      }
+    }
+  } catch (error) {
+    findings.push(bad('database', null, error));
+  } finally {
+    await source?.close();
+  }
+  return findings;
+}
+
+function tableFindings(name: string, { description, rows, bytes: size }: TablePlan): Finding[] {
+  const { key, columns, notes } = description;
+  const types = columns.map((column) => `${column.name} ${column.sourceType} → ${typeWords(column.type)}`);
+  return [
+    good(
+      'table',
+      name,
+      `about ${count(rows)} rows, ${bytes(size)}; key ${key.column} ${key.sourceType}; ${counted(columns.length, 'column')}: ${types.join(', ')}`,
+    ),
+    ...notes.map((note) => remark('table', name, note)),
+  ];
+}
+
+/** Where the embedded cloud lives: a file is written there, and deleted. */
+function checkFolder(home: string): Finding {
+  const probe = join(home, `check-${process.pid}`);
+  try {
+    mkdirSync(home, { recursive: true });
+    writeFileSync(probe, '');
+    rmSync(probe);
+    const { bavail, bsize } = statfsSync(home);
+    return good('folder', home, `${home} can be written, ${bytes(bavail * bsize)} are free`);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return bad(
+      'folder',
+      home,
+      new TidemarkError('CloudBroken', `the embedded cloud’s folder ${home} cannot be written (${code})`),
+    );
+  }
+}
+
+function answerOf(context: Context, findings: readonly Finding[]): Answer {
+  const problems = findings.filter(({ result }) => result === 'bad');
+  const wrong = problems.some(({ about }) => about === 'definition' || about === 'environment');
+  const exitCode = wrong ? exitCodes.wrong : problems.length > 0 ? exitCodes.incomplete : exitCodes.done;
+  return {
+    exitCode,
+    document: { command: 'check', ok: problems.length === 0, findings },
+    lines: (style) => [
+      ...findings.flatMap((finding) => findingLines(finding, style)),
+      '',
+      problems.length === 0
+        ? `ready: \`${again(context, 'run')}\``
+        : `${counted(problems.length, 'problem')} to mend before a run`,
+    ],
+  };
+}
+
+function findingLines({ about, result, name, text, code, next }: Finding, { paint, width }: Style): string[] {
+  const mark = { good: paint.good('✓'), bad: paint.bad('✗'), note: paint.warning('!') }[result];
+  const label = about === 'table' ? `${name}: ` : about === 'database' ? 'database: ' : '';
+  const lines = wrapped(printable(`${label}${code ? `${code}: ` : ''}${text}`), width - 4);
+  const steps = next === null ? [] : wrapped(printable(next), width - 10);
+  return [
+    ...lines.map((line, index) => (index === 0 ? `${mark} ${line}` : `    ${line}`)),
+    ...steps.map((line, index) => (index === 0 ? `    next: ${line}` : `          ${line}`)),
+  ];
+}

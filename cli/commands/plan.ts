@@ -1,0 +1,161 @@
+import { formatTableName, parseTableName } from '../../core/definition/table-name.ts';
+import { planTable } from '../../core/plan/plan-run.ts';
+import type { TablePlan } from '../../core/plan/table-plan.ts';
+import type { Answer, Context } from '../context.ts';
+import { exitCodes, type ShownError, shownError } from '../errors.ts';
+import { type LayoutColumn, layOut } from '../layout.ts';
+import { printable, wrapped } from '../printable.ts';
+import { bytes, count, counted } from '../quantities.ts';
+import { readDefinition } from '../read-definition.ts';
+import type { Style } from '../terminal.ts';
+import { typeWords } from '../type-words.ts';
+
+type Planned = { readonly table: string } & (
+  | { readonly plan: TablePlan; readonly error: null }
+  | { readonly plan: null; readonly error: ShownError }
+);
+
+const tableColumns: readonly LayoutColumn[] = [
+  { title: 'table', align: 'left', keep: null, shrinkTo: 10 },
+  { title: 'rows (about)', align: 'right', keep: null },
+  { title: 'size there', align: 'right', keep: 1 },
+  { title: 'chunks', align: 'right', keep: 3 },
+  { title: 'key', align: 'left', keep: 2 },
+];
+
+const columnColumns: readonly LayoutColumn[] = [
+  { title: '  column', align: 'left', keep: null, shrinkTo: 12 },
+  { title: 'type there', align: 'left', keep: null, shrinkTo: 12 },
+  { title: 'type in the files', align: 'left', keep: null, shrinkTo: 8 },
+  { title: '', align: 'left', keep: 0 },
+];
+
+const chunkColumns: readonly LayoutColumn[] = [
+  { title: '  chunk', align: 'right', keep: null },
+  { title: 'rows (about)', align: 'right', keep: 0 },
+  { title: 'after', align: 'left', keep: null, shrinkTo: 8 },
+  { title: 'up to', align: 'left', keep: null, shrinkTo: 8 },
+];
+
+/** How each table would be copied. Reads the catalog and a sample; writes nothing. */
+export async function plan(context: Context, options: { readonly chunks: boolean }): Promise<Answer> {
+  const definition = readDefinition(context);
+  const source = await context.surroundings.openSource(definition);
+  const planned: Planned[] = [];
+  let database: string;
+  try {
+    database = (await source.identify()).description;
+    for (const table of definition.tables) {
+      const name = formatTableName(parseTableName(table.name)!);
+      try {
+        planned.push({ table: name, plan: await planTable(source, definition, table), error: null });
+      } catch (error) {
+        planned.push({ table: name, plan: null, error: shownError(error) });
+      }
+    }
+  } finally {
+    await source.close();
+  }
+  return {
+    exitCode: planned.some(({ error }) => error) ? exitCodes.incomplete : exitCodes.done,
+    document: {
+      command: 'plan',
+      sync: definition.name,
+      database,
+      target: definition.target.url,
+      concurrency: definition.concurrency,
+      tables: planned.map((entry) => toDocument(entry, options.chunks)),
+    },
+    lines: (style) => [
+      `from  ${printable(database)}`,
+      `to    ${definition.target.url}, up to ${counted(definition.concurrency, 'chunk')} at once`,
+      '',
+      ...layOut(
+        tableColumns,
+        planned.map(({ table, plan }) => [
+          { text: table },
+          { text: plan ? count(plan.rows) : '—' },
+          { text: plan ? bytes(plan.bytes) : '—' },
+          { text: plan ? count(Math.max(1, plan.chunks.length)) : '—' },
+          plan
+            ? { text: `${plan.description.key.column} ${plan.description.key.sourceType}` }
+            : { text: 'cannot be copied: see below', paint: style.paint.bad },
+        ]),
+        style.width,
+        style.paint.faint,
+      ),
+      ...planned.flatMap((entry) => ['', ...tableLines(entry, options.chunks, style)]),
+    ],
+  };
+}
+
+function toDocument({ table, plan, error }: Planned, chunks: boolean): unknown {
+  if (!plan) return { table, error };
+  const { description, rows, bytes: size, min, max } = plan;
+  return {
+    table,
+    rows,
+    bytes: size,
+    key: description.key,
+    min,
+    max,
+    columns: description.columns.map(({ name, sourceType, type, nullable }) => ({
+      name,
+      sourceType,
+      type,
+      nullable,
+    })),
+    notes: description.notes,
+    chunkCount: Math.max(1, plan.chunks.length),
+    ...(chunks && { chunks: plan.chunks }),
+  };
+}
+
+function tableLines({ table, plan, error }: Planned, chunks: boolean, style: Style): string[] {
+  const { paint, width } = style;
+  const name = paint.strong(printable(table));
+  if (!plan) {
+    return [
+      name,
+      ...wrapped(printable(`${error.code}: ${error.message}`), width - 4).map((line, i) =>
+        i === 0 ? `  ${paint.bad('✗')} ${line}` : `    ${line}`,
+      ),
+      ...wrapped(printable(error.next), width - 10).map((line, i) =>
+        i === 0 ? `    next: ${line}` : `          ${line}`,
+      ),
+    ];
+  }
+  const { columns, notes } = plan.description;
+  return [
+    name,
+    ...layOut(
+      columnColumns,
+      columns.map((column) => [
+        { text: `  ${column.name}` },
+        { text: column.sourceType },
+        { text: typeWords(column.type) },
+        { text: column.nullable ? '' : 'not null' },
+      ]),
+      width,
+      paint.faint,
+    ),
+    ...notes.flatMap((text) =>
+      wrapped(printable(text), width - 4).map((line, i) =>
+        i === 0 ? `  ${paint.warning('!')} ${line}` : `    ${line}`,
+      ),
+    ),
+    ...(chunks
+      ? layOut(
+          chunkColumns,
+          plan.chunks.map((chunk, index) => [
+            { text: String(index) },
+            { text: count(chunk.rows) },
+            { text: chunk.after ?? '—' },
+            { text: chunk.upTo },
+          ]),
+          width,
+          paint.faint,
+        )
+      : []),
+  ];
+}

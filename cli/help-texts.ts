@@ -1,0 +1,107 @@
+type HelpText = {
+  /** a line in the list of commands */
+  readonly summary: string;
+  readonly description: string;
+  /** examples, printed as they stand */
+  readonly after: string;
+};
+
+/** What `--help` says beside the options: it teaches by example. */
+export const helpTexts = {
+  tidemark: {
+    description: 'Copies database tables to Parquet on S3, exactly once, and carries on after any crash.',
+    after: `
+The usual sequence:
+  $ npx tidemark check      is everything there that a run needs?
+  $ npx tidemark plan       what would be copied, in how many chunks?
+  $ npx tidemark run        copy; after a crash: the same again, it copies only the rest
+  $ npx tidemark status     what readers see, and what is unfinished
+  $ npx tidemark redrive    after a failure was mended: go on with the same execution
+
+Without a database of your own:
+  $ npx tidemark sample run --count
+
+Exit codes:
+  0   published, or nothing to do
+  1   not complete; the last lines say how to go on
+  2   wrong use, or a wrong definition
+  75  another execution works on the sync`,
+  },
+  check: {
+    summary: 'find everything that a run would trip over',
+    description:
+      'Finds everything that a run would trip over, all at once: the definition, the environment, the database, every table with its key and types, the embedded cloud’s folder.',
+    after: `
+Examples:
+  $ npx tidemark check
+  $ npx tidemark check --config nightly.yaml
+  $ npx tidemark check --json | jq '.findings[] | select(.result == "bad")'`,
+  },
+  plan: {
+    summary: 'show how each table would be copied; writes nothing',
+    description:
+      'Shows how each table would be copied: its rows (an estimate), its key, its chunks, what each column becomes. Writes nothing.',
+    after: `
+Examples:
+  $ npx tidemark plan
+  $ npx tidemark plan --chunks
+  $ npx tidemark plan --json | jq '.tables[] | {table, rows, chunkCount}'`,
+  },
+  run: {
+    summary: 'copy the tables and publish them; goes on with an unfinished run',
+    description:
+      'Copies the sync’s tables and publishes them. Goes on with an unfinished run, and says so: what is committed is not copied again. Ctrl-C stops at the next part boundary.',
+    after: `
+Examples:
+  $ npx tidemark run
+  $ npx tidemark run --count              # then compare the counts of rows
+  $ npx tidemark run --fresh              # abandon an unfinished run
+  $ npx tidemark run --json > run.json    # progress goes to stderr`,
+  },
+  redrive: {
+    summary: 'go on with a failed execution, after its cause was mended',
+    description:
+      'Goes on with the last execution of an unfinished run from the state in which it failed, and copies only what is missing. Tables that are published stay as they are.',
+    after: `
+Examples:
+  $ npx tidemark redrive
+  $ npx tidemark redrive 20261120T070102Z-4f3a`,
+  },
+  status: {
+    summary: 'show what readers see now, and what is unfinished',
+    description:
+      'Shows the sync as it is now: each table’s version, rows and size, and how far an unfinished run has come. Looks on, also while another process copies.',
+    after: `
+Examples:
+  $ npx tidemark status
+  $ npx tidemark status --json | jq .current
+  $ watch -n 2 npx tidemark status`,
+  },
+  runs: {
+    summary: 'list the runs, newest first',
+    description: 'Lists the sync’s runs, newest first.',
+    after: `
+Examples:
+  $ npx tidemark runs
+  $ npx tidemark runs --limit 100 --json`,
+  },
+  show: {
+    summary: 'show one run: its tables, chunks, parts and retries',
+    description: 'Shows one run: chunks, parts, rows, attempts and retries of each table, and why tables are not complete.',
+    after: `
+Examples:
+  $ npx tidemark show 20261120T070102Z-4f3a
+  $ npx tidemark show 20261120T070102Z-4f3a --json | jq '.tables[] | select(.problem)'`,
+  },
+  sample: {
+    summary: 'start the sample database, and run a command on it',
+    description:
+      'Starts the sample database, an embedded PostgreSQL with real data, and runs a command with $DATABASE_URL set to it and with the definition that comes with Tidemark. Without a command it keeps the database running until Ctrl-C.',
+    after: `
+Examples:
+  $ npx tidemark sample run --count
+  $ npx tidemark sample plan --chunks
+  $ npx tidemark sample status
+  $ npx tidemark sample                   # print its address, for psql`,
+  },
+} as const satisfies Record<string, Omit<HelpText, 'summary'> & { summary?: string }>;

@@ -1,0 +1,103 @@
+import { TidemarkError } from '../core/errors.ts';
+import { type Answer, type Context, give } from './context.ts';
+import { exitCodeOf, exitCodes, shownError } from './errors.ts';
+import { type GlobalOptions, parse, type Wish } from './program.ts';
+import { realSurroundings, type Surroundings } from './surroundings.ts';
+
+const helpWidth = (columns: number | undefined): number => Math.min(100, Math.max(40, columns ?? 80));
+
+async function answerTo(wish: Exclude<Wish, { command: 'sample' }>, context: Context): Promise<Answer> {
+  switch (wish.command) {
+    case 'check':
+      return (await import('./commands/check.ts')).check(context);
+    case 'plan':
+      return (await import('./commands/plan.ts')).plan(context, wish);
+    case 'run':
+      return (await import('./commands/run.ts')).run(context, wish);
+    case 'redrive':
+      return (await import('./commands/redrive.ts')).redrive(context, wish.run);
+    case 'status':
+      return (await import('./commands/status.ts')).status(context);
+    case 'runs':
+      return (await import('./commands/runs.ts')).runs(context, wish);
+    case 'show':
+      return (await import('./commands/show.ts')).show(context, wish.run);
+  }
+}
+
+/** What a command line inherits from the one that it stands in: `tidemark sample run`. */
+type Outer = Pick<Context, 'invocation' | 'definitionFile' | 'home' | 'json'>;
+
+function contextOf(options: GlobalOptions, surroundings: Surroundings, outer: Outer | null): Context {
+  return {
+    surroundings,
+    definitionFile: options.config ?? outer?.definitionFile ?? 'tidemark.yaml',
+    home: outer?.home ?? options.home,
+    json: outer?.json ?? options.json,
+    invocation: outer?.invocation ?? 'npx tidemark',
+  };
+}
+
+async function sampleAnswer(context: Context, options: GlobalOptions, args: readonly string[]) {
+  const { sample, sampleDefinition } = await import('./commands/sample.ts');
+  const outer: Outer = {
+    invocation: 'npx tidemark sample',
+    definitionFile: options.config ?? sampleDefinition(),
+    home: context.home,
+    json: context.json,
+  };
+  return sample(context, args, (inner, surroundings) => main(inner, surroundings, outer));
+}
+
+/**
+ * Runs one command line to its end.
+ *
+ * @param args without the program's name
+ * @returns the exit code: see `exitCodes`
+ */
+export async function main(
+  args: readonly string[],
+  surroundings: Surroundings,
+  outer: Outer | null = null,
+): Promise<number> {
+  // until the options are read: an error about them is to be printed as they would have it
+  const json = outer?.json ?? args.includes('--json');
+  let context = contextOf({ config: null, home: '.tidemark', cloud: 'local', json }, surroundings, outer);
+  try {
+    const { stdout, stderr } = surroundings;
+    if (args.length === 0) {
+      parse(['--help'], helpWidth(stderr.columns), (text) => stderr.write(text));
+      return exitCodes.wrong;
+    }
+    const parsed = parse(args, helpWidth(stdout.columns), (text) => stdout.write(text));
+    if ('printed' in parsed) return 0;
+    const { wish, options } = parsed;
+    context = contextOf(options, surroundings, outer);
+    if (options.cloud === 'aws') {
+      throw new TidemarkError(
+        'UsageWrong',
+        '--cloud aws is not there yet: it comes with the next release; this one runs syncs on the embedded cloud (--cloud local)',
+      );
+    }
+    if (wish.command !== 'sample') return give(context, await answerTo(wish, context));
+    if (outer) throw new TidemarkError('UsageWrong', 'sample within sample: it runs one command of the others');
+    const answer = await sampleAnswer(context, options, wish.args);
+    return typeof answer === 'number' ? answer : give(context, answer);
+  } catch (error) {
+    return give(context, {
+      exitCode: exitCodeOf(error),
+      document: {},
+      lines: () => [],
+      error: shownError(error),
+    });
+  }
+}
+
+/** The process itself. */
+export async function tidemark(): Promise<void> {
+  // `tidemark runs | head -1`: the reader has gone, and that is all
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    process.exit(error.code === 'EPIPE' ? 0 : 1);
+  });
+  process.exitCode = await main(process.argv.slice(2), realSurroundings());
+}

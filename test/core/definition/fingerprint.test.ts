@@ -1,0 +1,53 @@
+import { expect, test } from 'vitest';
+import { fingerprint } from '../../../core/definition/fingerprint.ts';
+import { loadDefinition } from '../../../core/definition/load.ts';
+
+const text = `
+name: shop
+source: { type: postgres, url: postgres://a@h/db, statement_rows: 10 }
+tables:
+  - public.orders
+  - { name: public.events, key: id, as_text: [a, b] }
+target: { url: s3://lake/shop, compression: none }
+part: { rows: 5, bytes: 10, seconds: 2 }
+chunk: { rows: 7 }
+concurrency: 9
+retry: { kind: fixed, attempts: 3 }
+`;
+const of = (from: string | RegExp = /$^/, to = '') => {
+  const changed = text.replace(from, to);
+  if (to !== '') expect(changed).not.toBe(text);
+  return fingerprint(loadDefinition(changed, 'tidemark.yaml', {}));
+};
+
+test.for([
+  ['name: shop', 'name: store'],
+  ['  - public.orders\n', '  - public.order\n'],
+  ['  - public.orders\n', '  - public.orders\n  - public.more\n'],
+  ['  - public.orders\n', '  - { name: public.orders, key: id }\n'],
+  ['key: id', 'key: other'],
+  ['[a, b]', '[a]'],
+  ['s3://lake/shop', 's3://lake/store'],
+] as const)('another run: %s → %s', ([from, to]) => {
+  expect(of(from, to)).not.toBe(of());
+});
+
+test.for([
+  ['[a, b]', '[b, a]'],
+  ['postgres://a@h/db', 'postgres://b:other@new-host/db?sslmode=require'],
+  ['statement_rows: 10', 'statement_rows: 11'],
+  ['compression: none', 'compression: snappy'],
+  ['rows: 5', 'rows: 6'],
+  ['bytes: 10', 'bytes: 11'],
+  ['seconds: 2', 'seconds: 3'],
+  ['rows: 7', 'rows: 8'],
+  ['concurrency: 9', 'concurrency: 8'],
+  ['kind: fixed', 'kind: none'],
+] as const)('the same run goes on: %s → %s', ([from, to]) => {
+  expect(of(from, to)).toBe(of());
+});
+
+test('the order of the tables counts: it is their place in the run', () => {
+  const swapped = text.replace('  - public.orders\n', '').replace('target:', '  - public.orders\ntarget:');
+  expect(fingerprint(loadDefinition(swapped, 'tidemark.yaml', {}))).not.toBe(of());
+});

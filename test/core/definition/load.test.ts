@@ -1,0 +1,220 @@
+import { describe, expect, test } from 'vitest';
+import { loadDefinition } from '../../../core/definition/load.ts';
+import { TidemarkError } from '../../../core/errors.ts';
+
+const secret = 'geheim';
+const password = `postgres://tide:${secret}@db.example/shop`;
+
+const whole = (more = '') => `name: shop
+source: { type: postgres, url: ${password} }
+tables: [public.orders]
+target: { url: s3://lake/shop }
+${more}`;
+
+const load = (text: string, environment: Record<string, string> = {}) =>
+  loadDefinition(text, 'tidemark.yaml', environment);
+
+function refusal(text: string, environment: Record<string, string> = {}): TidemarkError {
+  try {
+    load(text, environment);
+  } catch (error) {
+    expect(error).toBeInstanceOf(TidemarkError);
+    expect((error as Error).message).not.toContain(secret);
+    return error as TidemarkError;
+  }
+  throw new Error('the definition was accepted');
+}
+
+const problems = (text: string, environment?: Record<string, string>): string[] =>
+  refusal(text, environment).message.split('\n');
+
+test('every option has its default', () => {
+  expect(load(whole())).toEqual({
+    name: 'shop',
+    source: { type: 'postgres', url: password, statement_milliseconds: 200, statement_rows: 100_000 },
+    tables: [{ name: 'public.orders', as_text: [] }],
+    target: { url: 's3://lake/shop', compression: 'auto' },
+    part: { rows: 1_000_000, bytes: 64 * 1024 ** 2, seconds: 60 },
+    chunk: { rows: 1_000_000 },
+    concurrency: 4,
+    retry: { kind: 'exponential', attempts: 6, interval_seconds: 1, max_interval_seconds: 60 },
+  });
+});
+
+test('every option can be set', () => {
+  const text = `
+name: shop-2
+source: { type: postgres, url: "${password}", statement_milliseconds: 50, statement_rows: 10 }
+tables:
+  - orders
+  - { name: public.events, key: id, as_text: [amount, "odd name"] }
+target: { url: s3://lake/a/b, compression: snappy }
+part: { rows: 5, bytes: 3 MiB, seconds: 2.5 }
+chunk: { rows: 7 }
+concurrency: 9
+retry: { kind: fixed, attempts: 0, interval_seconds: 2, max_interval_seconds: 3 }
+`;
+  expect(load(text)).toMatchObject({
+    tables: [
+      { name: 'orders', as_text: [] },
+      { name: 'public.events', key: 'id', as_text: ['amount', 'odd name'] },
+    ],
+    target: { url: 's3://lake/a/b', compression: 'snappy' },
+    part: { rows: 5, bytes: 3 * 1024 ** 2, seconds: 2.5 },
+    chunk: { rows: 7 },
+    concurrency: 9,
+    retry: { kind: 'fixed', attempts: 0, interval_seconds: 2, max_interval_seconds: 3 },
+  });
+});
+
+test.for([
+  ['1', 1],
+  ['17B', 17],
+  ['2KiB', 2048],
+  ['64MiB', 64 * 1024 ** 2],
+  ['1 GiB', 1024 ** 3],
+] as const)('part.bytes: %s', ([text, bytes]) => {
+  expect(load(whole(`part: { bytes: ${text} }`)).part.bytes).toBe(bytes);
+});
+
+describe('a mistake is named with its line, its path, what stood there and what is allowed', () => {
+  test.for([
+    ['tabels: [x]', ':5: tabels: unknown option "tabels"; did you mean tables? known here: name, source'],
+    ['quux:\n  - 1', ':5: quux: unknown option "quux"; known here: name, source'],
+    ['part:\n  rows: 1\n  sekonds: 2', ':7: part.sekonds: unknown option "sekonds"; did you mean seconds?'],
+    ['part: { rows: 1.5 }', ':5: part.rows: 1.5 stands there; allowed is a whole number'],
+    ['part: { rows: 0 }', ':5: part.rows: 0 stands there; allowed: 1 or more'],
+    ['part: { rows: many }', ':5: part.rows: "many" stands there; allowed is a number'],
+    ['part: { bytes: 0 }', ':5: part.bytes: 0 stands there; allowed: more than 0'],
+    ['part: { bytes: 3 MB }', ':5: part.bytes: "3 MB" stands there; allowed: a number of bytes, with or'],
+    ['part: { bytes: 2GiB }', ':5: part.bytes: "2GiB" stands there; allowed: at most 1GiB'],
+    ['part:', ':5: part: an empty value stands there; allowed is a group of options'],
+    ['chunk: [1]', ':5: chunk: a list stands there; allowed is a group of options'],
+    ['concurrency: 1001', ':5: concurrency: 1001 stands there; allowed: at most 1000'],
+    ['concurrency: {}', ':5: concurrency: a group of options stands there; allowed is a number'],
+    [
+      'retry: { kind: exponentail }',
+      ':5: retry.kind: "exponentail" stands there; allowed: exponential, fixed, none; did you mean exponential?',
+    ],
+  ] as const)('%s', ([text, message]) => {
+    const found = problems(whole(text));
+    expect(found).toHaveLength(1);
+    expect(found[0]).toContain(`tidemark.yaml${message}`);
+  });
+
+  test('what is missing', () => {
+    expect(problems('name: shop')).toEqual([
+      'tidemark.yaml: source: nothing stands there; allowed is a group of options',
+      'tidemark.yaml: tables: nothing stands there; allowed is a list',
+      'tidemark.yaml: target: nothing stands there; allowed is a group of options',
+    ]);
+  });
+
+  test('several at once, each on its line', () => {
+    const found = problems(`name: Shop!
+source:
+  type: mysql
+  url: ${password}
+tables: []
+target:
+  url: lake/shop
+chunk: { rows: -1, row: 5 }
+`);
+    expect(found.map((line) => line.split('; ')[0])).toEqual([
+      'tidemark.yaml:1: name: "Shop!" stands there',
+      'tidemark.yaml:3: source.type: "mysql" stands there',
+      'tidemark.yaml:5: tables: a list stands there',
+      'tidemark.yaml:7: target.url: "lake/shop" stands there',
+      'tidemark.yaml:8: chunk.rows: -1 stands there',
+      'tidemark.yaml:8: chunk.row: unknown option "row"',
+    ]);
+  });
+
+  test('tables: names that are none, and names that stand there twice', () => {
+    const text = whole().replace('[public.orders]', '[a.b.c, orders, { name: public.orders }, "x"]');
+    expect(problems(text)).toEqual([
+      expect.stringContaining(':3: tables[0].name: "a.b.c" is no table’s name; allowed: table, schema.table'),
+      expect.stringContaining(':3: tables[2]: "public.orders" stands already at tables[1]; allowed: each'),
+    ]);
+  });
+});
+
+describe('what is not a definition at all', () => {
+  test.for([
+    ['', 'holds no options; allowed at the top: name, source'],
+    ['- a', 'holds no options'],
+    ['a: b: c', ':1:4: this is not YAML'],
+    ['---\na: 1\n---\nb: 1', ':3:1: this is not YAML'],
+    [whole('name: again'), ':5:1: this is not YAML: Map keys must be unique'],
+    [whole('x: *nowhere'), 'Unresolved alias'],
+    [
+      `a0: &a0 [x,x,x,x,x,x,x,x,x]\n${Array.from({ length: 8 }, (_, i) => `a${i + 1}: &a${i + 1} [${Array(9).fill(`*a${i}`)}]\n`).join('')}`,
+      'Excessive alias count',
+    ],
+  ] as const)('%s', ([text, message]) => {
+    const error = refusal(text);
+    expect(error.code).toBe('DefinitionInvalid');
+    expect(error.message).toContain(message);
+  });
+});
+
+describe('secrets are never shown', () => {
+  const environment = { URL: password, DSN: `host=db password=${secret}`, NAME: `a.b.${secret}` };
+
+  test.for([
+    ['the address where a group belongs', whole().replace(/\{ type.*\}/, password)],
+    ['keywords where a group belongs', whole().replace(/\{ type.*\}/, `host=db password=${secret}`)],
+    ['the address as the type', whole().replace('type: postgres', `type: "${password}"`)],
+    ['another database’s address', whole().replace('postgres:/', 'mysql:/')],
+    ['keywords as the address', whole().replace(password, `"host=db password=${secret}"`)],
+    ['under a misspelt option', whole().replace('url: postgres', 'uri: postgres')],
+    ['as an option’s name', whole(`"${password}": 1`)],
+    ['the address as the target', whole().replace('s3://lake/shop', password)],
+    ['a key in the target', whole().replace('s3://lake', `s3://key:${secret}@lake`)],
+    [
+      'the address as a table',
+      whole().replace('[public.orders]', `[orders, { name: 5, key: "${password}" }]`),
+    ],
+    ['from the environment', whole().replace(password, '"${DSN}"')],
+    ['from the environment, in a table’s name', whole().replace('public.orders', '"${NAME}"')],
+    ['in what is not quite a reference', whole().replace(password, `"postgres://a:\${${secret}!}@h/db"`)],
+  ] as const)('%s', ([, text]) => {
+    expect(problems(text, environment).length).toBeGreaterThan(0);
+  });
+});
+
+describe('references', () => {
+  test('are replaced by the environment’s values, which are then checked', () => {
+    const text = whole()
+      .replace(password, '"postgres://${USER}:${PASS}@h/db"')
+      .replace('s3://lake/shop', '"s3://lake/${STAGE}"');
+    const definition = load(text, { USER: 'u', PASS: secret, STAGE: 'test' });
+    expect(definition.source.url).toBe(`postgres://u:${secret}@h/db`);
+    expect(definition.target.url).toBe('s3://lake/test');
+    expect(problems(text, { USER: 'u', PASS: secret, STAGE: 'a b' })[0]).toBe(
+      'tidemark.yaml:4: target.url: "s3://lake/${STAGE}" stands there; allowed: s3://bucket/prefix',
+    );
+  });
+
+  test('a variable that is not set, or empty, is named', () => {
+    const text = whole().replace(password, '"${DATABASE_URL}"');
+    const missing = refusal(text);
+    expect(missing.code).toBe('EnvironmentMissing');
+    expect(missing.message).toBe(
+      'tidemark.yaml: source.url: the definition asks for $DATABASE_URL, which is not set in the environment',
+    );
+    expect(refusal(text, { DATABASE_URL: '' }).message).toContain('which is empty in the environment');
+  });
+
+  test('stand as they are for those who ask for no environment', () => {
+    const text = whole().replace(password, '"${DATABASE_URL}"').replace('s3://lake/shop', '"${LAKE}"');
+    const { source, target } = loadDefinition(text, 'tidemark.yaml', null);
+    expect([source.url, target.url]).toEqual(['${DATABASE_URL}', '${LAKE}']);
+  });
+
+  test('make no numbers of texts', () => {
+    expect(problems(whole('concurrency: ${N}'), { N: '5' })).toEqual([
+      'tidemark.yaml:5: concurrency: "${N}" stands there; allowed is a number',
+    ]);
+  });
+});

@@ -1,5 +1,5 @@
 import { errorLines, type ShownError } from './errors.ts';
-import { printable } from './printable.ts';
+import { printable, wrapped } from './printable.ts';
 import type { Surroundings } from './surroundings.ts';
 import { type Style, styleFor } from './terminal.ts';
 
@@ -25,15 +25,14 @@ export type Answer = {
 
 /** A line about what is going on: never on stdout. */
 export function note(context: Context, line: string): void {
-  context.surroundings.stderr.write(`${printable(line)}\n`);
+  const { stderr, environment } = context.surroundings;
+  for (const part of wrapped(printable(line), styleFor(stderr, environment).width)) stderr.write(`${part}\n`);
 }
 
 export function give(context: Context, answer: Answer): number {
   const { stdout, stderr, environment } = context.surroundings;
   if (context.json) {
-    const document = answer.error
-      ? { ...(answer.document as object), error: answer.error }
-      : answer.document;
+    const document = answer.error ? { ...(answer.document as object), error: answer.error } : answer.document;
     stdout.write(`${JSON.stringify(document, null, 2)}\n`);
   } else {
     const lines = answer.lines(styleFor(stdout, environment));

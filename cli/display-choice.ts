@@ -15,4 +15,3 @@ export function displayFor({ surroundings, json }: Context): Display {
 /** Where the summary appears on the same terminal, the last view of the display is one table too many. */
 export const closeDisplay = ({ surroundings }: Context, display: Display): void =>
   display.close(surroundings.stdout.isTTY === true);
-

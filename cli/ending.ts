@@ -1,12 +1,12 @@
+import type { Definition } from '../core/definition/options.ts';
+import { parseTableName } from '../core/definition/table-name.ts';
 import { nextStepOf } from '../core/errors.ts';
 import type { Part, Run } from '../core/ledger/ledger.ts';
 import { parseTarget } from '../core/objects/keys.ts';
-import type { Definition } from '../core/definition/options.ts';
-import { parseTableName } from '../core/definition/table-name.ts';
 import type { Cloud } from './cloud.ts';
 import type { Answer, Context } from './context.ts';
 import { agree, type TableCount } from './counts.ts';
-import { exitCodes, shown, type ShownError } from './errors.ts';
+import { exitCodes, type ShownError, shown } from './errors.ts';
 import type { Followed } from './follow.ts';
 import { problemsIn } from './incomplete.ts';
 import { afterPublishing, again, isSample, type NextStep } from './next-steps.ts';
@@ -169,10 +169,15 @@ function executionError({ context, followed }: Ended): ShownError {
   const code = execution.error ?? execution.status;
   const tail = `Then \`${again(context, 'redrive')}\` goes on where it ended.`;
   if (execution.status === 'ABORTED') {
-    return shown('Aborted', 'the execution was stopped from elsewhere', `\`${runCommand(context)}\` goes on with the run.`);
+    return shown(
+      'Aborted',
+      'the execution was stopped from elsewhere',
+      `\`${runCommand(context)}\` goes on with the run.`,
+    );
   }
   const known = shown(code, execution.message ?? 'the execution failed');
-  const next = known.next.includes('redrive') || known.next.includes('--fresh') ? known.next : `${known.next} ${tail}`;
+  const next =
+    known.next.includes('redrive') || known.next.includes('--fresh') ? known.next : `${known.next} ${tail}`;
   return { ...known, next };
 }
 
@@ -183,7 +188,7 @@ export function answerOf(ended: Ended): Answer {
   const document = { command: ended.command, sync: definition.name, run: run?.run ?? null };
   if (execution.status === 'SUCCEEDED') {
     const status = statusOf(execution.output);
-    if (status === 'published' && run) return published(ended, run);
+    if (run?.status === 'published') return published(ended, run);
     if (status === 'skipped') {
       const { run: other } = execution.output as { run?: string };
       return {
@@ -213,5 +218,7 @@ export function answerOf(ended: Ended): Answer {
         : executionError(ended),
     };
   }
+  // stopped or failed after the last of its work was done
+  if (run.status === 'published') return published(ended, run);
   return followed.stopped ? stopped(ended, run) : failed(ended, run);
 }

@@ -37,9 +37,13 @@ export function exitCodeOf(error: unknown): number {
 
 /** Code, what happened and where; the next step under it. */
 export function errorLines({ code, message, next }: ShownError, { paint, width }: Style): string[] {
-  const lines = printable(`${code}: ${message}`).split('\n');
+  const lines = printable(`${code}: ${message}`)
+    .split('\n')
+    .flatMap((line) => wrapped(line, width - 6));
   return [
     ...lines.map((line, index) => (index === 0 ? `${paint.bad('✗')} ${line}` : `    ${line}`)),
-    ...wrapped(printable(next), width - 8).map((line, index) => (index === 0 ? `  next: ${line}` : `        ${line}`)),
+    ...wrapped(printable(next), width - 8).map((line, index) =>
+      index === 0 ? `  next: ${line}` : `        ${line}`,
+    ),
   ];
 }

@@ -2,7 +2,7 @@ import { TidemarkError } from '../core/errors.ts';
 import type { Part, Run } from '../core/ledger/ledger.ts';
 import type { ChunkActivity, Cloud, Execution } from './cloud.ts';
 import type { Display } from './display.ts';
-import { newFailure, partName, progressOf, type Failure, type Progress, type Sighting } from './progress.ts';
+import { type Failure, newFailure, type Progress, partName, progressOf, type Sighting } from './progress.ts';
 import type { Phase } from './progress-lines.ts';
 import { sightingReader } from './sighting.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -12,7 +12,7 @@ const tickMs = 250;
 /** Between two readings of the ledger; longer where a reading takes long (see `readingShare`). */
 const readingMs = 1_000;
 /** Readings take at most about this share of the time. */
-const readingShare = 0.1;
+const readingShare = 1 / 2;
 /** How long to look on while the ledger, the store or Step Functions do not answer. */
 const patienceMs = 60_000;
 
@@ -41,7 +41,7 @@ export type Watch = {
 
 export type Followed = {
   readonly execution: Execution;
-  /** null: it ended before it had one */
+  /** as it is at the end; null: the execution ended before it had one */
   readonly run: Run | null;
   /** the state at the end */
   readonly sighting: Sighting | null;
@@ -57,6 +57,9 @@ async function runOf(cloud: Cloud, sync: string, arn: string): Promise<Run | nul
   if (head?.execution !== arn) return null;
   return cloud.ledger.run(sync, head.run);
 }
+
+const asItIsNow = async (cloud: Cloud, run: Run | null): Promise<Run | null> =>
+  run && (await cloud.ledger.run(run.sync, run.run));
 
 function phaseOf(progress: Progress | null, activity: ChunkActivity | null, stopping: boolean): Phase {
   if (stopping) return 'stopping';
@@ -126,33 +129,44 @@ export async function follow(watch: Watch): Promise<Followed> {
     if (read) sighting = await read(activity);
   }
 
-  try {
-    const beginning = await watch.begin();
-    arn = beginning.arn;
-    if (signals > 0) stop(arn);
+  /** Draws the newest state, however long a reading takes. */
+  async function draw(isOver: () => boolean): Promise<void> {
+    while (!isOver()) {
+      show();
+      await surroundings.sleep(tickMs);
+    }
+  }
+
+  function show(): void {
+    const progress = sighting && progressOf(sighting, isBefore, nowMs());
+    const elapsedMs = nowMs() - beganMs;
+    display.show({ sync, phase: phaseOf(progress, activity, signals > 0), elapsedMs, progress, failure });
+  }
+
+  async function untilOver({ arn: target, redriveCount }: Beginning): Promise<Execution> {
     let nextReadingMs = Number.NEGATIVE_INFINITY;
     let troubleSinceMs: number | null = null;
     for (;;) {
       const failedToStop = stopFailed;
       try {
-        const execution = await cloud.execution(arn);
+        const execution = await cloud.execution(target);
         if (!execution) {
-          throw new TidemarkError('CloudBroken', `Step Functions does not know the execution ${arn} any more`);
+          throw new TidemarkError(
+            'CloudBroken',
+            `Step Functions does not know the execution ${target} any more`,
+          );
         }
         const over =
           !stopping &&
           !isAlive(execution) &&
-          (beginning.redriveCount === null || execution.redriveCount > beginning.redriveCount);
+          (redriveCount === null || execution.redriveCount > redriveCount);
         if (over || nowMs() >= nextReadingMs) {
           const startMs = nowMs();
-          await look(arn);
-          nextReadingMs = nowMs() + Math.max(readingMs, (nowMs() - startMs) / readingShare);
+          await look(target);
+          nextReadingMs = startMs + Math.max(readingMs, (nowMs() - startMs) / readingShare);
         }
+        if (over) return execution;
         troubleSinceMs = null;
-        const progress = sighting && progressOf(sighting, isBefore, nowMs());
-        const elapsedMs = nowMs() - beganMs;
-        display.show({ sync, phase: phaseOf(progress, activity, signals > 0), elapsedMs, progress, failure });
-        if (over) return { execution, run, sighting, progress, elapsedMs, stopped: signals > 0 };
       } catch (error) {
         if (!(error instanceof TidemarkError) || error.kind !== 'transient') throw error;
         troubleSinceMs ??= nowMs();
@@ -161,7 +175,28 @@ export async function follow(watch: Watch): Promise<Followed> {
       if (failedToStop !== null) throw failedToStop;
       await surroundings.sleep(tickMs);
     }
+  }
+
+  let over = false;
+  const drawing = draw(() => over);
+  try {
+    const beginning = await watch.begin();
+    arn = beginning.arn;
+    if (signals > 0) stop(arn);
+    const execution = await untilOver(beginning);
+    const progress = sighting && progressOf(sighting, isBefore, nowMs());
+    show();
+    return {
+      execution,
+      run: await asItIsNow(cloud, run),
+      sighting,
+      progress,
+      elapsedMs: nowMs() - beganMs,
+      stopped: signals > 0,
+    };
   } finally {
+    over = true;
+    await drawing;
     forget();
   }
 }

@@ -87,7 +87,8 @@ Examples:
   },
   show: {
     summary: 'show one run: its tables, chunks, parts and retries',
-    description: 'Shows one run: chunks, parts, rows, attempts and retries of each table, and why tables are not complete.',
+    description:
+      'Shows one run: chunks, parts, rows, attempts and retries of each table, and why tables are not complete.',
     after: `
 Examples:
   $ npx tidemark show 20261120T070102Z-4f3a

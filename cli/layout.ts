@@ -12,11 +12,12 @@ export type LayoutColumn = {
   readonly align: 'left' | 'right';
   /** the column with the smallest number goes first where the width is small; null: it stays to the end */
   readonly keep: number | null;
-  /** may be cut down to this many cells before any column is dropped */
+  /** may be cut down to this many cells before any column is dropped; below that when none is left to drop */
   readonly shrinkTo?: number;
 };
 
 const gap = 2;
+const shrunkMin = 4;
 
 function widthsOf(columns: readonly LayoutColumn[], rows: readonly (readonly Cell[])[]): number[] {
   return columns.map((column, index) =>
@@ -29,15 +30,15 @@ const total = (widths: readonly number[], chosen: readonly number[]): number =>
 
 /** What every shrinkable column can give, taken from the widest first, until `excess` is gone or nothing is left. */
 function shrink(
-  columns: readonly LayoutColumn[],
   chosen: readonly number[],
   widths: number[],
   excess: number,
+  least: (index: number) => number,
 ): void {
   let left = excess;
   while (left > 0) {
     const widest = chosen
-      .filter((index) => widths[index]! > (columns[index]!.shrinkTo ?? Number.POSITIVE_INFINITY))
+      .filter((index) => widths[index]! > least(index))
       .sort((a, b) => widths[b]! - widths[a]!)[0];
     if (widest === undefined) return;
     widths[widest]!--;
@@ -69,7 +70,12 @@ export function layOut(
     chosen = chosen.filter((index) => index !== next);
   }
   const widths = [...natural];
-  shrink(columns, chosen, widths, total(widths, chosen) - width);
+  for (const hard of [false, true]) {
+    shrink(chosen, widths, total(widths, chosen) - width, (index) => {
+      const { shrinkTo } = columns[index]!;
+      return shrinkTo === undefined ? Number.POSITIVE_INFINITY : hard ? shrunkMin : shrinkTo;
+    });
+  }
 
   const line = (cells: readonly Cell[], paintLine: (text: string) => string): string => {
     let room = width;

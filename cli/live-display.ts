@@ -1,6 +1,6 @@
 import { createLogUpdate } from 'log-update';
 import type { Display } from './display.ts';
-import { printable } from './printable.ts';
+import { printable, wrapped } from './printable.ts';
 import { liveLines, type View } from './progress-lines.ts';
 import { type Environment, type Stream, styleFor } from './terminal.ts';
 
@@ -18,6 +18,10 @@ export function liveDisplay(stream: Stream, environment: Environment, nowMs: () 
     update(liveLines(view, styleFor(stream, environment), stream.rows ?? 24).join('\n'));
     drawnMs = nowMs();
   };
+  const write = (line: string) => {
+    for (const part of wrapped(printable(line), styleFor(stream, environment).width))
+      stream.write(`${part}\n`);
+  };
   return {
     show(view) {
       last = view;
@@ -25,11 +29,11 @@ export function liveDisplay(stream: Stream, environment: Environment, nowMs: () 
     },
     note(line) {
       if (!open) {
-        stream.write(`${printable(line)}\n`);
+        write(line);
         return;
       }
       update.clear();
-      stream.write(`${printable(line)}\n`);
+      write(line);
       if (last) draw(last);
     },
     close(erase) {

@@ -80,7 +80,8 @@ export async function main(
       );
     }
     if (wish.command !== 'sample') return give(context, await answerTo(wish, context));
-    if (outer) throw new TidemarkError('UsageWrong', 'sample within sample: it runs one command of the others');
+    if (outer)
+      throw new TidemarkError('UsageWrong', 'sample within sample: it runs one command of the others');
     const answer = await sampleAnswer(context, options, wish.args);
     return typeof answer === 'number' ? answer : give(context, answer);
   } catch (error) {
@@ -99,5 +100,7 @@ export async function tidemark(): Promise<void> {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     process.exit(error.code === 'EPIPE' ? 0 : 1);
   });
+  // Node 20 is supported here: the versions of the AWS SDK are pinned to ones that run on it
+  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
   process.exitCode = await main(process.argv.slice(2), realSurroundings());
 }

@@ -5,14 +5,18 @@ import type { Context } from './context.ts';
 export type NextStep = { readonly command: string; readonly what: string };
 
 /** The command line that calls `command` as this one was called. */
-export function again(context: Pick<Context, 'invocation' | 'home' | 'definitionFile'>, command: string): string {
+export function again(
+  context: Pick<Context, 'invocation' | 'home' | 'definitionFile'>,
+  command: string,
+): string {
   const config = context.definitionFile === 'tidemark.yaml' ? '' : ` --config ${context.definitionFile}`;
   const home = context.home === '.tidemark' ? '' : ` --home ${context.home}`;
   // the sample finds its own definition
   return `${context.invocation} ${command}${context.invocation.endsWith('sample') ? '' : config}${home}`;
 }
 
-export const isSample = ({ invocation }: Pick<Context, 'invocation'>): boolean => invocation.endsWith(' sample');
+export const isSample = ({ invocation }: Pick<Context, 'invocation'>): boolean =>
+  invocation.endsWith(' sample');
 
 export function duckdbCommand(folder: string): string {
   const files = isAbsolute(folder) ? folder : join('.', folder);
@@ -23,16 +27,16 @@ export function duckdbCommand(folder: string): string {
 export function afterPublishing(context: Context, run: string, data: string | null): NextStep[] {
   const look: NextStep[] = [
     { command: again(context, 'status'), what: 'what readers see now' },
-    { command: again(context, `show ${run}`), what: 'this run: chunks, parts, retries' },
+    { command: again(context, `show ${run}`), what: 'chunks, parts, attempts of this run' },
     ...(data === null ? [] : [{ command: duckdbCommand(data), what: 'read the files' }]),
   ];
   if (!isSample(context)) return [...look, { command: again(context, 'run'), what: 'a new snapshot' }];
   return [
     {
       command: 'npm start',
-      what: 'again, and kill -9 it halfway; then once more: it copies only the rest',
+      what: 'again; kill -9 it halfway; then again',
     },
     ...look,
-    { command: 'edit tidemark.yaml', what: 'other sizes of chunks and parts, or your own database as source.url' },
+    { command: 'edit tidemark.yaml', what: 'sizes, tables, your own database' },
   ];
 }

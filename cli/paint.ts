@@ -8,18 +8,18 @@ export type Paint = {
 };
 
 const same = (text: string): string => text;
-const escape =
+const code =
   (on: number, off: number) =>
   (text: string): string =>
     text && `\u001b[${on}m${text}\u001b[${off}m`;
 
 export const plain: Paint = { strong: same, faint: same, good: same, bad: same, warning: same };
 export const coloured: Paint = {
-  strong: escape(1, 22),
-  faint: escape(2, 22),
-  good: escape(32, 39),
-  bad: escape(31, 39),
-  warning: escape(33, 39),
+  strong: code(1, 22),
+  faint: code(2, 22),
+  good: code(32, 39),
+  bad: code(31, 39),
+  warning: code(33, 39),
 };
 
 /** Colour for a terminal, unless its user does not want it (https://no-color.org) or it knows none. */

@@ -21,7 +21,7 @@ export type View = {
 const none = '—';
 
 const columns: readonly LayoutColumn[] = [
-  { title: 'table', align: 'left', keep: null, shrinkTo: 10 },
+  { title: 'table', align: 'left', keep: null, shrinkTo: 18 },
   { title: 'progress', align: 'left', keep: 1 },
   { title: '', align: 'right', keep: 8 },
   { title: 'rows', align: 'right', keep: null },
@@ -98,9 +98,7 @@ function chosenTables(
   room: number,
 ): { shown: readonly TableProgress[]; rest: string | null } {
   if (tables.length <= room) return { shown: tables, rest: null };
-  const byRank = [...tables].sort(
-    (a, b) => ranks[a.state] - ranks[b.state] || a.index - b.index,
-  );
+  const byRank = [...tables].sort((a, b) => ranks[a.state] - ranks[b.state] || a.index - b.index);
   const shown = byRank.slice(0, Math.max(0, room - 1)).sort((a, b) => a.index - b.index);
   const hidden = byRank.slice(Math.max(0, room - 1));
   const states = new Map<string, number>();
@@ -132,12 +130,12 @@ export function liveLines(view: View, style: Style, height: number): string[] {
   const cut = (text: string) => fitted(text, width);
   const elapsed = wholeDuration(view.elapsedMs);
   const title = cut(
-    [view.sync, progress && `run ${progress.run}`, phaseWords[view.phase], elapsed].filter(Boolean).join('  '),
+    [view.sync, progress && `run ${progress.run}`, phaseWords[view.phase], elapsed]
+      .filter(Boolean)
+      .join('  '),
   );
   const lines = [paint.strong(title)];
-  const failure = view.failure
-    ? [paint.warning(cut(`! ${failureLine(view.failure)}`))]
-    : [];
+  const failure = view.failure ? [paint.warning(cut(`! ${failureLine(view.failure)}`))] : [];
   if (progress) {
     const several = progress.tables.length > 1;
     const room = Math.max(1, height - 1 - lines.length - failure.length - 1 - (several ? 1 : 0));

@@ -151,11 +151,7 @@ const sumOrNull = (values: readonly (number | null)[]): number | null =>
  *   the speed
  * @param nowMs by a clock that agrees with the functions' clocks to about a second
  */
-export function progressOf(
-  sighting: Sighting,
-  isBefore: (part: Part) => boolean,
-  nowMs: number,
-): Progress {
+export function progressOf(sighting: Sighting, isBefore: (part: Part) => boolean, nowMs: number): Progress {
   const byTable = new Map<number, Part[]>();
   for (const part of sighting.parts) {
     const found = byTable.get(part.table);
@@ -165,7 +161,13 @@ export function progressOf(
   const fresh = sighting.parts.filter((part) => !isBefore(part));
   const all = sighting.tables.map((_, index) => {
     const parts = byTable.get(index) ?? [];
-    return tableProgress(sighting, index, parts, parts.filter((part) => !isBefore(part)), nowMs);
+    return tableProgress(
+      sighting,
+      index,
+      parts,
+      parts.filter((part) => !isBefore(part)),
+      nowMs,
+    );
   });
   const tables = all.map(({ progress }) => progress);
   const rowsLeft = sumOrNull(all.map((entry) => entry.rowsLeft));

@@ -11,7 +11,9 @@ export function definitionText({ definitionFile }: Pick<Context, 'definitionFile
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     const why = code === 'ENOENT' ? 'there is no such file' : `it cannot be read (${code})`;
-    throw new TidemarkError('DefinitionMissing', `the definition ${definitionFile}: ${why}`, { cause: error });
+    throw new TidemarkError('DefinitionMissing', `the definition ${definitionFile}: ${why}`, {
+      cause: error,
+    });
   }
 }
 

@@ -48,7 +48,7 @@ export type Summary = {
 
 const tableColumns: readonly LayoutColumn[] = [
   { title: '', align: 'left', keep: null },
-  { title: 'table', align: 'left', keep: null, shrinkTo: 10 },
+  { title: 'table', align: 'left', keep: null, shrinkTo: 18 },
   { title: 'rows', align: 'right', keep: null },
   { title: 'files', align: 'right', keep: 1 },
   { title: 'size', align: 'right', keep: 2 },
@@ -65,7 +65,7 @@ function tableRow(table: SummaryTable, { paint }: Style): readonly Cell[] {
     { text: table.files === null ? '—' : count(table.files) },
     { text: bytes(table.bytes) },
     { text: table.version === 0 ? '—' : String(table.version) },
-    done ? { text: '' } : { text: 'not complete: readers see what they saw before', paint: paint.bad },
+    done ? { text: '' } : { text: 'not complete', paint: paint.bad },
   ];
 }
 
@@ -93,7 +93,7 @@ export function countLines(counts: readonly TableCount[], style: Style): string[
   if (agree(counts)) {
     return labelled(
       'counts',
-      `agree: the database's count(*) and DuckDB's of the files (${counts.map(({ table, files }) => `${table} ${count(files)}`).join(', ')})`,
+      `agree, table by table: ${count(counts.reduce((sum, { files }) => sum + files, 0))} rows by the database's own count(*), and as DuckDB finds them in the files`,
       style,
     );
   }
@@ -107,12 +107,18 @@ export function countLines(counts: readonly TableCount[], style: Style): string[
 
 export function nextLines(steps: readonly NextStep[], { paint, width }: Style): string[] {
   if (steps.length === 0) return [];
-  const commandWidth = Math.max(...steps.map(({ command }) => command.length));
-  const side = commandWidth + 4 + Math.max(...steps.map(({ what }) => what.length)) <= width;
+  const whatWidth = Math.max(...steps.map(({ what }) => what.length));
+  const room = width - whatWidth - 4;
+  const column = Math.max(
+    0,
+    ...steps.map(({ command }) => command.length).filter((n) => n <= room && n <= 56),
+  );
   return [
     paint.strong('try next'),
     ...steps.flatMap(({ command, what }) =>
-      side ? [`  ${command.padEnd(commandWidth)}  ${paint.faint(what)}`] : [`  ${command}`, paint.faint(`      ${what}`)],
+      command.length <= column
+        ? [`  ${command.padEnd(column)}  ${paint.faint(what)}`]
+        : [`  ${command}`, `  ${' '.repeat(column)}  ${paint.faint(what)}`],
     ),
   ];
 }
@@ -149,7 +155,12 @@ export function summaryLines(summary: Summary, steps: readonly NextStep[], style
     ...layOut(tableColumns, rows, width, paint.faint),
     '',
     ...labelled('copied', copiedWords(summary), style),
-    ...(good ? labelled('files', `${summary.place} — each table's current.json names what readers see`, style) : []),
+    ...(good
+      ? labelled('files', `${summary.place} — each table's current.json names what readers see`, style)
+      : []),
+    ...(good || summary.tables.every(({ state }) => state === 'published')
+      ? []
+      : labelled('readers', 'see what they saw before, of the tables that are not complete', style)),
     ...(summary.counts ? countLines(summary.counts, style) : []),
     ...(steps.length > 0 ? ['', ...nextLines(steps, style)] : []),
   ];

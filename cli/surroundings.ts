@@ -28,10 +28,7 @@ export type Surroundings = {
   readonly exitNow: (code: number) => void;
   readonly openCloud: (request: CloudRequest) => Promise<Cloud>;
   readonly openSource: (definition: Definition) => Promise<Source>;
-  readonly startSample: (options: {
-    home: string;
-    log: (line: string) => void;
-  }) => Promise<RunningSample>;
+  readonly startSample: (options: { home: string; log: (line: string) => void }) => Promise<RunningSample>;
 };
 
 /** The process, the machine's clock, the real parts; each loaded when it is first needed, so that help is quick. */

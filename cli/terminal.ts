@@ -25,4 +25,3 @@ export const styleFor = (stream: Stream, environment: Environment): Style => ({
 /** Whether lines on this stream can be drawn over. */
 export const isLive = (stream: Stream, environment: Environment): boolean =>
   stream.isTTY === true && environment.TERM !== 'dumb';
-

@@ -40,7 +40,8 @@ export type StateMachineSettings = {
  * @throws Error the template has a placeholder that is not known here, or lacks one that is
  */
 export function stateMachineDefinition(settings: StateMachineSettings): AslDefinition {
-  return fillIn(template, valuesOf(settings));
+  // the type that is inferred for the file has fields that only some of its objects have, as undefined ones
+  return fillIn(template as unknown as AslDefinition, valuesOf(settings));
 }
 
 function valuesOf({ retry, ...settings }: StateMachineSettings): ReadonlyMap<string, string | number> {

@@ -58,7 +58,11 @@ export async function check(context: Context): Promise<Answer> {
     definition = loadDefinition(text, context.definitionFile, null);
     const tables = counted(definition.tables.length, 'table');
     findings.push(
-      good('definition', null, `${context.definitionFile}: sync ${definition.name}, ${tables} → ${definition.target.url}`),
+      good(
+        'definition',
+        null,
+        `${context.definitionFile}: sync ${definition.name}, ${tables} → ${definition.target.url}`,
+      ),
     );
   } catch (error) {
     findings.push(bad('definition', null, error));
@@ -70,7 +74,10 @@ export async function check(context: Context): Promise<Answer> {
         : bad(
             'environment',
             name,
-            new TidemarkError('EnvironmentMissing', `$${name} is ${environment[name] === '' ? 'empty' : 'not set'}`),
+            new TidemarkError(
+              'EnvironmentMissing',
+              `$${name} is ${environment[name] === '' ? 'empty' : 'not set'}`,
+            ),
           ),
     );
   }

@@ -16,7 +16,7 @@ type Planned = { readonly table: string } & (
 );
 
 const tableColumns: readonly LayoutColumn[] = [
-  { title: 'table', align: 'left', keep: null, shrinkTo: 10 },
+  { title: 'table', align: 'left', keep: null, shrinkTo: 18 },
   { title: 'rows (about)', align: 'right', keep: null },
   { title: 'size there', align: 'right', keep: 1 },
   { title: 'chunks', align: 'right', keep: 3 },

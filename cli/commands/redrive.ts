@@ -27,7 +27,10 @@ export async function findRun(cloud: Cloud, sync: string, id: string): Promise<R
 export async function redrive(context: Context, id: string | null): Promise<Answer> {
   const { surroundings, home, definitionFile } = context;
   const definition = readDefinition(context);
-  note(context, `starting the embedded cloud in ${home} (process ${process.pid})`);
+  note(
+    context,
+    `starting the embedded cloud in ${home}; kill -9 ${process.pid} at any moment loses nothing that is committed`,
+  );
   const cloud = await surroundings.openCloud({
     home,
     definition,
@@ -57,7 +60,14 @@ function nothingToDo(sync: string, run: Run | null, context: Context): Answer {
   };
 }
 
-function refused(sync: string, run: Run, code: string, message: string, next: string, exitCode: number): Answer {
+function refused(
+  sync: string,
+  run: Run,
+  code: string,
+  message: string,
+  next: string,
+  exitCode: number,
+): Answer {
   return {
     exitCode,
     document: { command: 'redrive', outcome: 'refused', sync, run: run.run },
@@ -66,12 +76,7 @@ function refused(sync: string, run: Run, code: string, message: string, next: st
   };
 }
 
-async function redriveRun(
-  context: Context,
-  definition: Definition,
-  cloud: Cloud,
-  run: Run,
-): Promise<Answer> {
+async function redriveRun(context: Context, definition: Definition, cloud: Cloud, run: Run): Promise<Answer> {
   const { surroundings } = context;
   const sync = definition.name;
   const arn = (await cloud.ledger.head(sync))?.execution ?? run.executions.at(-1)!;

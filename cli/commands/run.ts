@@ -3,13 +3,12 @@ import type { Cloud } from '../cloud.ts';
 import { type Answer, type Context, note } from '../context.ts';
 import { countTables, type FileCounter, openFileCounter, type TableCount } from '../counts.ts';
 import { closeDisplay, displayFor } from '../display-choice.ts';
-import { answerOf, statusOf } from '../ending.ts';
-import { follow, type Followed } from '../follow.ts';
+import { answerOf } from '../ending.ts';
+import { type Followed, follow } from '../follow.ts';
 import { readDefinition } from '../read-definition.ts';
 import { beginningLines, beginningOf, committedBefore, formerRun } from '../run-start.ts';
 
-const isPublished = ({ execution, run }: Followed): boolean =>
-  run !== null && execution.status === 'SUCCEEDED' && statusOf(execution.output) === 'published';
+const isPublished = ({ run }: Followed): boolean => run?.status === 'published';
 
 /** Starts an execution and watches it to the end. */
 export async function run(
@@ -21,7 +20,10 @@ export async function run(
   // before the copying: what is not installed is better known at once
   const counter = options.count ? await openFileCounter() : null;
   try {
-    note(context, `starting the embedded cloud in ${home} (process ${process.pid})`);
+    note(
+      context,
+      `starting the embedded cloud in ${home}; kill -9 ${process.pid} at any moment loses nothing that is committed`,
+    );
     const cloud = await surroundings.openCloud({
       home,
       definition,
@@ -88,8 +90,7 @@ async function runOn(
     cloud,
     followed,
     began,
-    abandoned:
-      isRunsOwn && followed.run && followed.run.run !== former.run.run ? former.run.run : null,
+    abandoned: isRunsOwn && followed.run && followed.run.run !== former.run.run ? former.run.run : null,
     before,
     counts,
   });

@@ -62,7 +62,8 @@ export const runs = (context: Context, options: { readonly limit: number }): Pro
       exitCode: exitCodes.done,
       document: { command: 'runs', sync, runs: listed },
       lines: ({ paint, width }) => {
-        if (listed.length === 0) return [`sync ${sync} has no run yet; \`${again(context, 'run')}\` starts one`];
+        if (listed.length === 0)
+          return [`sync ${sync} has no run yet; \`${again(context, 'run')}\` starts one`];
         const rows = listed.map((run) => [
           { text: run.run },
           {

@@ -39,7 +39,10 @@ export async function sample(
   // Ctrl-C while the database starts or loads: a load is one transaction, nothing is left half done
   const forget = surroundings.onStopSignal(() => surroundings.exitNow(exitCodes.incomplete));
   try {
-    note(context, `starting the sample database (PostgreSQL) in ${home}${existsSync(home) ? '' : ', which is new'}`);
+    note(
+      context,
+      `starting the sample database (PostgreSQL) in ${home}${existsSync(home) ? '' : ', which is new'}`,
+    );
     const database = await surroundings.startSample({ home, log: (line) => note(context, `  ${line}`) });
     try {
       if (args.length > 0) return await call(args, within(database.url));

@@ -34,7 +34,7 @@ export type ShownTable = {
 };
 
 const columns: readonly LayoutColumn[] = [
-  { title: 'table', align: 'left', keep: null, shrinkTo: 10 },
+  { title: 'table', align: 'left', keep: null, shrinkTo: 18 },
   { title: 'state', align: 'left', keep: 6 },
   { title: 'chunks', align: 'right', keep: 5 },
   { title: 'parts', align: 'right', keep: 4 },

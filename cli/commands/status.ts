@@ -5,10 +5,10 @@ import { isAlive } from '../follow.ts';
 import { type LayoutColumn, layOut } from '../layout.ts';
 import { look } from '../look.ts';
 import { again } from '../next-steps.ts';
+import { redacted } from '../printable.ts';
 import { type Progress, progressOf } from '../progress.ts';
 import { liveLines } from '../progress-lines.ts';
 import { ago, bytes, count, counted } from '../quantities.ts';
-import { redacted } from '../printable.ts';
 import { sightingOf } from '../sighting.ts';
 
 type RunState =
@@ -27,7 +27,7 @@ type RunState =
     };
 
 const columns: readonly LayoutColumn[] = [
-  { title: 'table', align: 'left', keep: null, shrinkTo: 10 },
+  { title: 'table', align: 'left', keep: null, shrinkTo: 18 },
   { title: 'version', align: 'right', keep: 2 },
   { title: 'rows', align: 'right', keep: null },
   { title: 'files', align: 'right', keep: 0 },

@@ -46,7 +46,7 @@ async function* steps(name: string, iterable: AsyncIterable<unknown>, gate: Gate
 
 /** Wraps whatever of a set of places is there to be wrapped. */
 export function gatedPlaces<T extends object>(places: T, gate: Gate): T {
-  const wrapped: Record<string, unknown> = { ...places };
+  const wrapped = { ...places } as Record<string, unknown>;
   for (const name of ['ledger', 'store', 'source']) {
     if (wrapped[name]) wrapped[name] = gated(name, wrapped[name] as object, gate);
   }
@@ -177,4 +177,24 @@ export function pauseAt(at: number, moment: 'before' | 'after'): Pause {
       return result;
     },
   };
+}
+
+type Sending = {
+  readonly config: { readonly requestHandler: { handle(request: never, options?: never): Promise<unknown> } };
+};
+
+/** The next `count` requests of an AWS client take effect, but nobody hears their answers; then the SDK repeats them. */
+export function loseAnswers(client: Sending, count = 1): { readonly lost: () => number } {
+  const { requestHandler } = client.config;
+  const { handle } = requestHandler;
+  let lost = 0;
+  requestHandler.handle = async (request, options) => {
+    const answer = await handle.call(requestHandler, request, options);
+    if (++lost === count) requestHandler.handle = handle;
+    throw Object.assign(new Error('the connection was cut (by the test)', { cause: answer }), {
+      name: 'TimeoutError',
+      code: 'ECONNRESET',
+    });
+  };
+  return { lost: () => lost };
 }

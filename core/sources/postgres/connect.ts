@@ -5,6 +5,7 @@ import pg from 'pg';
 import { TidemarkError } from '../../errors.ts';
 import { sourceFailure } from './errors.ts';
 import { identifier, literal } from './literals.ts';
+import { type DataTap, streamTap, tappedSocket } from './socket.ts';
 
 const sslModes = ['disable', 'prefer', 'require', 'verify-ca', 'verify-full'] as const;
 type SslMode = (typeof sslModes)[number];
@@ -84,8 +85,9 @@ export type Session = {
   readonly tls: boolean;
   /** Rows of texts, as the database writes them. */
   query(where: string, sql: string, values?: readonly unknown[]): Promise<(string | null)[][]>;
-  /** The socket, and what `pg` does with its data; who takes it over gives it back between two statements. */
   readonly stream: Duplex;
+  /** Takes the socket's data over from `pg`, between two of its statements. */
+  readonly tap: DataTap;
   /** Called once when the connection is lost while the socket is taken over. */
   onLost(handler: ((error: Error) => void) | null): void;
   /** Not to be used again: lost, or left in the middle of a statement. */
@@ -130,7 +132,7 @@ export async function openSession(address: Address, options: SessionSettings): P
   const where = placeOf(address);
   const files = await tlsFiles(address);
   const connect = (ssl: object | false) => connectOnce(address, ssl);
-  let client: pg.Client;
+  let client: Connected;
   let tls = address.sslMode !== 'disable';
   try {
     client = await connect(tls && tlsOptions(address.sslMode, files));
@@ -179,7 +181,10 @@ function tlsOptions(mode: SslMode, files: TlsFiles): object {
   return { ...files, rejectUnauthorized: false };
 }
 
-async function connectOnce(address: Address, ssl: object | false): Promise<pg.Client> {
+type Connected = { readonly client: pg.Client; readonly tap: DataTap; readonly stream: Duplex };
+
+async function connectOnce(address: Address, ssl: object | false): Promise<Connected> {
+  const plain = ssl === false ? tappedSocket() : null;
   const client = new pg.Client({
     host: address.host,
     port: address.port,
@@ -188,6 +193,7 @@ async function connectOnce(address: Address, ssl: object | false): Promise<pg.Cl
     // a function: without it, `pg` would look for PGPASSWORD and ~/.pgpass
     password: () => address.password ?? '',
     ssl,
+    ...(plain !== null && { stream: () => plain.socket }),
     application_name: address.applicationName,
     connectionTimeoutMillis: address.connectMs,
     keepAlive: true,
@@ -195,10 +201,11 @@ async function connectOnce(address: Address, ssl: object | false): Promise<pg.Cl
   });
   client.on('error', () => {});
   await client.connect();
-  return client;
+  const { stream } = (client as unknown as Inner).connection;
+  return { client, stream, tap: plain?.tap ?? streamTap(stream) };
 }
 
-function sessionOf(client: pg.Client, tls: boolean): Session {
+function sessionOf({ client, tap, stream }: Connected, tls: boolean): Session {
   let spent = false;
   let lost: ((error: Error) => void) | null = null;
   const onEnd = (error: Error): void => {
@@ -209,12 +216,12 @@ function sessionOf(client: pg.Client, tls: boolean): Session {
   };
   client.on('error', onEnd);
   client.on('end', () => onEnd(new Error('the connection ended')));
-  const { stream } = (client as unknown as Inner).connection;
   return {
     serverVersion: '',
     serverEncoding: '',
     tls,
     stream,
+    tap,
     get spent() {
       return spent;
     },

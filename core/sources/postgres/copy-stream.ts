@@ -3,8 +3,8 @@
  * Rows are not touched: whole frames are handed on where they lie, only one that spans chunks is put together.
  * (https://www.postgresql.org/docs/17/protocol-message-formats.html and, for the rows, sql-copy.html)
  */
-import type { Duplex } from 'node:stream';
 import { TidemarkError } from '../../errors.ts';
+import type { Session } from './connect.ts';
 import type { ServerError } from './errors.ts';
 
 /** `rows` CopyData frames, one row each, from `start` to `end`. */
@@ -45,26 +45,20 @@ const violation = (what: string): TidemarkError =>
   new TidemarkError('ProtocolViolation', `PostgreSQL's answer to COPY: ${what}`);
 
 /**
- * Sends one simple query and takes the socket's data until ReadyForQuery, then gives it back to whom it was
- * taken from. After `broken` the connection is of no use.
+ * Sends one simple query and takes the socket's data until ReadyForQuery, then gives it back to `pg`. After
+ * `broken` the connection is of no use.
  */
-export function sendStatement(stream: Duplex, sql: string, handlers: StatementHandlers): void {
-  const former = stream.listeners('data') as ((chunk: Buffer) => void)[];
-  stream.removeAllListeners('data');
-  const giveBack = (): void => {
-    stream.removeListener('data', onData);
-    for (const listener of former) stream.on('data', listener);
-  };
-  const feed = frameReader(handlers, giveBack);
-  const onData = (chunk: Buffer): void => {
+export function sendStatement(session: Session, sql: string, handlers: StatementHandlers): void {
+  const { tap, stream } = session;
+  const feed = frameReader(handlers, () => tap.take(null));
+  tap.take((chunk) => {
     try {
       feed(chunk);
     } catch (error) {
-      stream.removeListener('data', onData);
+      tap.take(() => {});
       handlers.broken(error);
     }
-  };
-  stream.on('data', onData);
+  });
   const text = Buffer.from(`${sql}\0`, 'utf8');
   const head = Buffer.alloc(headBytes);
   head.write('Q');

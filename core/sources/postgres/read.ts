@@ -30,13 +30,14 @@ export async function* readRange(
     ...{ name: `${schema}.${name}`, columns: table.columns, keyAt: table.keyAt, keyWire: table.keyWire },
     textUnchecked: first.serverEncoding === 'SQL_ASCII',
   });
+  const batchRows = Math.max(1, Math.min(batchRowsMax, limits.batchRows));
   const statements = runStatements(first, sessions.open, table, range, limits);
   try {
     // where in the first segment the next row begins; -1: a new segment
     let at = -1;
     for (;;) {
       const begun = performance.now();
-      while (decoder.rows < batchRowsMax) {
+      while (decoder.rows < batchRows) {
         const segment = statements.first();
         if (segment === null) {
           const waitMs = decoder.rows === 0 ? batchMsMax : batchMsMax - (performance.now() - begun);
@@ -46,7 +47,7 @@ export async function* readRange(
         }
         if (at < 0) at = segment.start;
         if (decoder.rows > 0 && decoder.bytes + segment.end - at > batchBytesMax) break;
-        at = decoder.decode(segment, at, batchRowsMax - decoder.rows);
+        at = decoder.decode(segment, at, batchRows - decoder.rows);
         if (at < segment.end) break;
         at = -1;
         statements.shift();

@@ -89,12 +89,13 @@ export function runStatements(
     const begun = clock.ms();
     let rows = 0;
     let bytes = 0;
-    let last: Segment | null = null;
+    /** where the next statement begins; null: this one found less than it asked for */
+    let resumeAt: string | null = null;
 
-    const finished = (complete: boolean): void => {
+    const finished = (): void => {
       steps.took(rows, bytes, clock.ms() - begun);
-      if (complete && rows < rowsWanted) state = 'ended';
-      else if (last !== null) next = keyOfRow(last, last.lastRow, table.keyAt, table.keyWire);
+      if (resumeAt === null) state = 'ended';
+      else next = resumeAt;
       nextStatement();
       changed();
     };
@@ -102,7 +103,7 @@ export function runStatements(
     through.onLost((error) => {
       if (mine === serial) fail(sourceFailure(where, error));
     });
-    sendStatement(through.stream, copyRange(table, after, range.upTo, rowsWanted), {
+    sendStatement(through, copyRange(table, after, range.upTo, rowsWanted), {
       described: (columns) => checkColumns(table, columns),
       copying(fields) {
         if (fields !== table.columns.length)
@@ -111,17 +112,20 @@ export function runStatements(
       segment(segment) {
         if (mine !== serial) return;
         queue.push(segment);
-        last = segment;
         rows += segment.rows;
         bytes += segment.end - segment.start;
         queuedBytes += segment.end - segment.start;
         changed();
-        if (rows >= rowsWanted || (bytes < statementBytesMax && clock.ms() - begun < steps.cutMs)) return;
+        const cut = bytes >= statementBytesMax || clock.ms() - begun >= steps.cutMs;
+        if (rows < rowsWanted && !cut) return;
+        // now: once it is decoded, its memory is used again
+        resumeAt = keyOfRow(segment, segment.lastRow, table.keyAt, table.keyWire);
+        if (rows >= rowsWanted) return;
         // too much or too long: the rows so far are whole rows of one statement, and count
         serial++;
         through.destroy();
         session = null;
-        finished(false);
+        finished();
       },
       ready(error, counted) {
         if (mine !== serial) return;
@@ -129,7 +133,7 @@ export function runStatements(
         if (error !== null) return fail(serverFailure(where, error));
         if (counted !== rows)
           return fail(new TidemarkError('ProtocolViolation', `${where}: ${rows} of ${counted} rows came`));
-        finished(true);
+        finished();
       },
       broken(error) {
         if (mine === serial) fail(sourceFailure(where, error));
@@ -142,7 +146,11 @@ export function runStatements(
     first: () => queue[0] ?? null,
     shift() {
       const segment = queue.shift();
-      if (segment !== undefined) queuedBytes -= segment.end - segment.start;
+      if (segment !== undefined) {
+        queuedBytes -= segment.end - segment.start;
+        // several segments may lie in one chunk
+        if (queue[0]?.bytes.buffer !== segment.bytes.buffer) session?.tap.recycle(segment.bytes);
+      }
       nextStatement();
     },
     get state() {

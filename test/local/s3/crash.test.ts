@@ -200,7 +200,7 @@ describe('killed between any two changes of files', () => {
 describe('SIGKILL', () => {
   type Acknowledged = { staged: number; final: number };
   const bodyOf = (worker: number, n: number): Buffer =>
-    Buffer.alloc(1 + ((worker * 7919 + n * 104_729) % 300_000), `${worker}/${n};`);
+    Buffer.alloc(1 + ((worker * 7919 + n * 104_729) % 150_000), `${worker}/${n};`);
 
   /** Stages, renames and overwrites until the server is gone; `said` is what it acknowledged. */
   async function work(
@@ -241,12 +241,12 @@ describe('SIGKILL', () => {
     }
   }
 
-  it('loses nothing acknowledged and mixes nothing, over 12 kills', async () => {
+  it('loses nothing acknowledged and mixes nothing, over 8 kills', async () => {
     const folder = scratchFolder();
     const program = await bundle(folder);
     const home = path.join(folder, 's3');
     const said: Acknowledged[] = Array.from({ length: 6 }, () => ({ staged: 0, final: 0 }));
-    for (let round = 0; round < 12; round++) {
+    for (let round = 0; round < 8; round++) {
       const child = await spawnServer(program, home);
       onTestFinished(() => void child.process.kill('SIGKILL'));
       const client = clientOf(child.endpoint);
@@ -256,7 +256,7 @@ describe('SIGKILL', () => {
         // what was sent and not answered may have happened or not
         const now = await check(client, worker, `current/${worker}`);
         expect(now === staged || now === staged + 1, `round ${round}: ${now} after ${staged}`).toBe(true);
-        for (let n = 1; n <= final; n++) {
+        for (let n = Math.max(1, final - 3); n <= final; n++) {
           expect(await check(client, worker, `final/${worker}/${n}`)).toBe(n);
         }
         const last = await check(client, worker, `final/${worker}/${now}`);
@@ -264,7 +264,7 @@ describe('SIGKILL', () => {
       }
       expect(fs.readdirSync(path.join(home, '.meta', 'tmp'))).toEqual([]);
       // counted in answers, not in time: a busy machine must not make this an empty test
-      let answers = randomInt(6, 60);
+      let answers = randomInt(6, 40);
       const heard = (): void => {
         if (--answers === 0) setTimeout(() => child.process.kill('SIGKILL'), randomInt(0, 8));
       };
@@ -276,6 +276,13 @@ describe('SIGKILL', () => {
     expect(said.reduce((sum, one) => sum + one.final, 0)).toBeGreaterThan(30);
     const server = await startS3({ folder: home });
     expect(sidecarsIn(home)).toBe(filesIn(path.join(home, 'lake')).length);
+    const client = clientOf(server.endpoint);
+    await Promise.all(
+      said.map(async ({ final }, worker) => {
+        for (let n = 1; n <= final; n++) expect(await check(client, worker, `final/${worker}/${n}`)).toBe(n);
+      }),
+    );
+    client.destroy();
     await server.stop();
     fs.rmSync(folder, { recursive: true });
   });

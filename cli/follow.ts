@@ -124,9 +124,11 @@ export async function follow(watch: Watch): Promise<Followed> {
       }
     }
     const now = await cloud.activity(target);
+    const seen = read && (await read(now));
     failure = newFailure(run?.tables ?? [], activity, now) ?? failure;
+    // together: a phase and its numbers are of the same moment
     activity = now;
-    if (read) sighting = await read(activity);
+    sighting = seen;
   }
 
   /** Draws the newest state, however long a reading takes. */

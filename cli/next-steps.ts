@@ -18,6 +18,10 @@ export function again(
 export const isSample = ({ invocation }: Pick<Context, 'invocation'>): boolean =>
   invocation.endsWith(' sample');
 
+/** The first words of a command that starts the embedded cloud. With the sample, people are to try and kill it. */
+export const startingWords = (context: Pick<Context, 'home' | 'invocation'>): string =>
+  `starting the embedded cloud in ${context.home}${isSample(context) ? `; kill -9 ${process.pid} at any moment loses nothing that is committed` : ''}`;
+
 export function duckdbCommand(folder: string): string {
   const files = isAbsolute(folder) ? folder : join('.', folder);
   return `duckdb -c "SELECT * FROM '${files}/*.parquet' LIMIT 10"`;

@@ -34,18 +34,23 @@ export function fitted(text: string, width: number): string {
   return `${kept}…`;
 }
 
-/** Breaks plain text at spaces into lines of at most `width` cells; a word that is longer is left whole. */
+/**
+ * Breaks plain text at spaces into lines of at most `width` cells, each indented as its paragraph is; a word that is
+ * longer is left whole.
+ */
 export function wrapped(text: string, width: number): string[] {
   const lines: string[] = [];
   for (const paragraph of text.split('\n')) {
-    let line = '';
-    for (const word of paragraph.split(' ')) {
-      if (line && stringWidth(line) + 1 + stringWidth(word) > width) {
+    const [indent] = /^ */.exec(paragraph)!;
+    let line: string | null = null;
+    for (const word of paragraph.slice(indent.length).split(' ')) {
+      if (line !== null && stringWidth(line) + 1 + stringWidth(word) > width) {
         lines.push(line);
-        line = word;
-      } else line = line ? `${line} ${word}` : word;
+        line = null;
+      }
+      line = line === null ? indent + word : `${line} ${word}`;
     }
-    lines.push(line);
+    lines.push(line ?? '');
   }
   return lines;
 }

@@ -174,7 +174,7 @@ export function overallLine(view: View): string {
   const expected =
     total.rowsExpected === null ? '' : ` of about ${count(total.rowsExpected)} (${percent(share ?? 0)})`;
   return [
-    `${head}: ${count(total.rows)}${expected} rows`,
+    `${head}: ${counted(total.rows, 'row')}${expected}`,
     bytes(total.bytes),
     counted(total.parts, 'part'),
     `${counted(total.chunksRunning, 'chunk')} running`,

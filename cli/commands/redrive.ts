@@ -7,7 +7,7 @@ import { closeDisplay, displayFor } from '../display-choice.ts';
 import { answerOf, runCommand } from '../ending.ts';
 import { exitCodes, shown } from '../errors.ts';
 import { type Followed, follow, isAlive } from '../follow.ts';
-import { again } from '../next-steps.ts';
+import { again, startingWords } from '../next-steps.ts';
 import { partName } from '../progress.ts';
 import { readDefinition } from '../read-definition.ts';
 import { committedWords } from '../run-start.ts';
@@ -27,10 +27,7 @@ export async function findRun(cloud: Cloud, sync: string, id: string): Promise<R
 export async function redrive(context: Context, id: string | null): Promise<Answer> {
   const { surroundings, home, definitionFile } = context;
   const definition = readDefinition(context);
-  note(
-    context,
-    `starting the embedded cloud in ${home}; kill -9 ${process.pid} at any moment loses nothing that is committed`,
-  );
+  note(context, startingWords(context));
   const cloud = await surroundings.openCloud({
     home,
     definition,

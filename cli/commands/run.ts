@@ -5,6 +5,7 @@ import { countTables, type FileCounter, openFileCounter, type TableCount } from 
 import { closeDisplay, displayFor } from '../display-choice.ts';
 import { answerOf } from '../ending.ts';
 import { type Followed, follow } from '../follow.ts';
+import { startingWords } from '../next-steps.ts';
 import { readDefinition } from '../read-definition.ts';
 import { beginningLines, beginningOf, committedBefore, formerRun } from '../run-start.ts';
 
@@ -20,10 +21,7 @@ export async function run(
   // before the copying: what is not installed is better known at once
   const counter = options.count ? await openFileCounter() : null;
   try {
-    note(
-      context,
-      `starting the embedded cloud in ${home}; kill -9 ${process.pid} at any moment loses nothing that is committed`,
-    );
+    note(context, startingWords(context));
     const cloud = await surroundings.openCloud({
       home,
       definition,

@@ -58,7 +58,7 @@ export const status = (context: Context): Promise<Answer> =>
         startedAt: run.startedAt,
         execution: head.execution,
         error: said && redacted(said),
-        progress: progressOf(await sightingOf(cloud, run, activity), () => false, nowMs()),
+        progress: progressOf(await sightingOf(cloud, run, activity), () => !live, nowMs()),
       };
     }
     const tables = heads.map(({ table, version, snapshot }) => ({

@@ -43,6 +43,7 @@ const passing = new Set([
 ]);
 
 const denying = new Set([
+  'AccessDenied',
   'CredentialsProviderError',
   'ExpiredToken',
   'InvalidAccessKeyId',

@@ -24,6 +24,7 @@ export type CatalogTable = {
   /** position of the key among the columns */
   readonly keyAt: number;
   readonly keyCast: string;
+  /** how the key's column comes: as text where the user wants it so */
   readonly keyWire: KeyWire;
   /** a guess from the last ANALYZE, with TOAST; null: unknown */
   readonly rowBytes: number | null;
@@ -102,7 +103,7 @@ export async function readCatalog(
     partitioned: relation.kind === 'p',
     keyAt: columns.indexOf(keyColumn),
     keyCast: keyType.cast,
-    keyWire: keyType.wire,
+    keyWire: keyColumn.transfer === 'text' ? 'text' : keyType.wire,
     rowBytes: relation.rows > 0 && relation.bytes > 0 ? relation.bytes / relation.rows : null,
   };
 }

@@ -21,15 +21,7 @@ export type ColumnDecoder = (run: Run) => void;
 /** Throws, naming table and column. */
 export type Fail = (rule: string, code?: ErrorCode) => never;
 
-/** Is this UTF-8? Null: the database has seen to it. */
-export type CheckText = ((text: Uint8Array) => boolean) | null;
-
-export function columnDecoder(
-  column: CatalogColumn,
-  vector: GrowingVector,
-  fail: Fail,
-  check: CheckText,
-): ColumnDecoder {
+export function columnDecoder(column: CatalogColumn, vector: GrowingVector, fail: Fail): ColumnDecoder {
   switch (column.wire) {
     case 'bool':
       return bool(vector, fail);
@@ -51,9 +43,9 @@ export function columnDecoder(
       return uuid(vector, fail);
     case 'text':
     case 'bytes':
-      return binary(vector, fail, check, 0);
+      return binary(vector, fail, 0);
     case 'jsonb':
-      return binary(vector, fail, check, 1);
+      return binary(vector, fail, 1);
     case 'numeric-text':
       return numericAsText(vector, fail);
     case 'numeric': {
@@ -241,7 +233,7 @@ const timestamp =
 /** Where memory's own copy is worth its call. */
 const longBytes = 48;
 
-function binary(vector: GrowingVector, fail: Fail, check: CheckText, skip: number): ColumnDecoder {
+function binary(vector: GrowingVector, fail: Fail, skip: 0 | 1): ColumnDecoder {
   return (run) => {
     begin(vector, fail, run, null, 4);
     const { view, bytes, offsets, lengths, end } = run;
@@ -259,8 +251,6 @@ function binary(vector: GrowingVector, fail: Fail, check: CheckText, skip: numbe
       const length = (lengths[i] as number) - skip;
       target.setInt32(to, length, true);
       to += 4;
-      if (check !== null && !check(bytes.subarray(at, at + length)))
-        fail('a text is not UTF-8, and the database does not know its encoding (SQL_ASCII)');
       if (length >= longBytes) {
         data.set(bytes.subarray(at, at + length), to);
         to += length;

@@ -81,7 +81,6 @@ export function parseAddress(url: string): Address {
 /** One connection, by one user at a time. Any error of `query` is a `TidemarkError`. */
 export type Session = {
   readonly serverVersion: string;
-  readonly serverEncoding: string;
   readonly tls: boolean;
   /** Rows of texts, as the database writes them. */
   query(where: string, sql: string, values?: readonly unknown[]): Promise<(string | null)[][]>;
@@ -147,12 +146,8 @@ export async function openSession(address: Address, options: SessionSettings): P
     const set = Object.entries(settings(options.statementTimeoutMs));
     const sql = set.map(([name, value]) => `SET ${identifier(name)} = ${literal(value)}`).join(';');
     await session.query(where, sql);
-    const facts = await session.query(
-      where,
-      `SELECT current_setting('server_version'), current_setting('server_encoding')`,
-    );
-    const [serverVersion = '', serverEncoding = ''] = (facts[0] ?? []).map((fact) => fact ?? '');
-    return Object.assign(session, { serverVersion, serverEncoding });
+    const [version] = await session.query(where, `SELECT current_setting('server_version')`);
+    return Object.assign(session, { serverVersion: version?.[0] ?? '' });
   } catch (error) {
     session.destroy();
     throw error;
@@ -218,7 +213,6 @@ function sessionOf({ client, tap, stream }: Connected, tls: boolean): Session {
   client.on('end', () => onEnd(new Error('the connection ended')));
   return {
     serverVersion: '',
-    serverEncoding: '',
     tls,
     stream,
     tap,

@@ -4,7 +4,6 @@
  * of code generated per table, and as fast. No value becomes an object, a string or a BigInt (save decimals
  * above 2^53).
  */
-import { isUtf8 } from 'node:buffer';
 import { type ErrorCode, TidemarkError } from '../../errors.ts';
 import type { ColumnVector } from '../../formats/column.ts';
 import type { CatalogColumn } from './catalog.ts';
@@ -42,8 +41,6 @@ export type DecoderTable = {
   readonly columns: readonly CatalogColumn[];
   readonly keyAt: number;
   readonly keyWire: KeyWire;
-  /** the database does not know what its texts are encoded in (SQL_ASCII) */
-  readonly textUnchecked: boolean;
 };
 
 export function rowDecoder(table: DecoderTable): RowDecoder {
@@ -57,8 +54,7 @@ export function rowDecoder(table: DecoderTable): RowDecoder {
     const fail = (rule: string, code: ErrorCode = 'ValueNotRepresentable'): never => {
       throw new TidemarkError(code, `${table.name}, column ${column.name} (${column.sourceType}): ${rule}`);
     };
-    const check = table.textUnchecked && (column.wire === 'text' || column.wire === 'jsonb') ? isUtf8 : null;
-    return columnDecoder(column, vectors[i] as GrowingVector, fail, check);
+    return columnDecoder(column, vectors[i] as GrowingVector, fail);
   });
   const nothing = Buffer.alloc(0);
   const run: Run = {

@@ -23,6 +23,9 @@ const bySqlState: Readonly<Record<string, ErrorCode>> = {
   '42703': 'TableChanged',
   '42501': 'TableDenied',
   '3D000': 'SourceRefused', // no such database
+  // the session asks for UTF-8, and the server checks what it sends
+  '22021': 'ValueNotRepresentable',
+  '22P05': 'ValueNotRepresentable',
 };
 const byClass: Readonly<Record<string, ErrorCode>> = {
   '08': 'SourceUnavailable',
@@ -37,8 +40,10 @@ const notOffered = /does not support SSL connections|^SASL|password must be a st
 /** @param where `public.orders` or `the database at db.example:5432`; begins the message */
 export function serverFailure(where: string, { sqlState, message }: ServerError): TidemarkError {
   const code = bySqlState[sqlState] ?? byClass[sqlState.slice(0, 2)] ?? 'SourceFailed';
+  let words = message;
   // class 22 is about values, and names them
-  const words = sqlState.startsWith('22') ? 'a value could not be converted' : message;
+  if (sqlState.startsWith('22'))
+    words = code === 'ValueNotRepresentable' ? 'a text is not valid UTF-8' : 'a value could not be converted';
   return new TidemarkError(code, `${where}: ${words} (SQLSTATE ${sqlState})`);
 }
 

@@ -28,7 +28,6 @@ export async function* readRange(
   const { schema, table: name } = table.description;
   const decoder = rowDecoder({
     ...{ name: `${schema}.${name}`, columns: table.columns, keyAt: table.keyAt, keyWire: table.keyWire },
-    textUnchecked: first.serverEncoding === 'SQL_ASCII',
   });
   const batchRows = Math.max(1, Math.min(batchRowsMax, limits.batchRows));
   const statements = runStatements(first, sessions.open, table, range, limits);

@@ -65,7 +65,7 @@ describe('names as path segments', () => {
       ).toString('utf8');
     fc.assert(
       fc.property(anyName, (name) => {
-        expect(readBack(pathSegment(name))).toBe(Buffer.from(name, 'utf8').toString('utf8'));
+        expect(readBack(pathSegment(name))).toBe(name);
       }),
     );
   });
@@ -75,8 +75,6 @@ describe('names as path segments', () => {
     fc.assert(
       fc.property(name, name, (one, other) => {
         const same = one.schema === other.schema && one.table === other.table;
-        // lone surrogates have no bytes of their own; no database has such names
-        fc.pre([one.schema, one.table, other.schema, other.table].every((text) => text.isWellFormed()));
         expect(tableFolder(one) === tableFolder(other)).toBe(same);
       }),
     );

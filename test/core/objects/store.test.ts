@@ -1,4 +1,5 @@
 /** The store on the embedded S3: what it promises, with real requests. */
+import { Readable } from 'node:stream';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sha256Of } from '../../../core/objects/checksum.ts';
@@ -164,6 +165,48 @@ describe('copyToAbsent', () => {
     loseAnswers(embedded.s3);
     expect(await store.copyToAbsent(`${at}from`, `${at}to`, null)).toEqual({ outcome: 'conflict' });
     expect(await textOf(`${at}to`)).toBe('x');
+  });
+});
+
+describe('a copy that is answered with status 200 and an error inside', () => {
+  /** The next `count` requests go nowhere and are answered so. */
+  function answerWithError(code: string, count: number): void {
+    const { requestHandler } = embedded.s3.config;
+    const handle = requestHandler.handle;
+    let answered = 0;
+    requestHandler.handle = async () => {
+      if (++answered === count) requestHandler.handle = handle;
+      const body = `<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>${code}</Code><Message>so</Message></Error>`;
+      const headers = { 'content-type': 'application/xml' };
+      return {
+        response: { statusCode: 200, reason: 'OK', headers, body: Readable.from([Buffer.from(body)]) },
+      };
+    };
+  }
+
+  test('is no success; the SDK tries again', async () => {
+    const at = folder();
+    await put(`${at}from`, 'x');
+    answerWithError('InternalError', 2);
+    expect(await store.copyToAbsent(`${at}from`, `${at}to`, null)).toMatchObject({ outcome: 'copied' });
+    expect(await textOf(`${at}to`)).toBe('x');
+  });
+
+  test('is no success when it stays so', async () => {
+    const at = folder();
+    await put(`${at}from`, 'x');
+    answerWithError('InternalError', 5);
+    await expect(store.copyToAbsent(`${at}from`, `${at}to`, null)).rejects.toMatchObject({
+      code: 'StoreUnavailable',
+    });
+    expect(await store.head(`${at}to`)).toBeNull();
+  });
+
+  test('a condition that does not hold is a conflict there, too', async () => {
+    const at = folder();
+    await put(`${at}from`, 'x');
+    answerWithError('PreconditionFailed', 5);
+    expect(await store.copyToAbsent(`${at}from`, `${at}to`, null)).toEqual({ outcome: 'conflict' });
   });
 });
 

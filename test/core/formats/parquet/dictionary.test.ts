@@ -50,7 +50,7 @@ test.each(Object.entries(types))('%s: it grows to its limit and then stays as it
     if (name === 'uuid') return index.toString(16).padStart(32, '0');
     return index * 1024;
   };
-  const dictionary = dictionaryOf(layoutOf(type), { entries: 20_000, bytes: 10_000_000 })!;
+  const dictionary = dictionaryOf(layoutOf(type), { entries: 20_005, bytes: 10_000_000 })!;
   const indexes = new Int32Array(30_000);
   const vector = (from: number, to: number) =>
     vectorOf(
@@ -62,6 +62,11 @@ test.each(Object.entries(types))('%s: it grows to its limit and then stays as it
   expect([...indexes.subarray(0, 20_000)]).toEqual(Array.from({ length: 20_000 }, (_, index) => index));
   const plain = Buffer.from(dictionary.plain());
   expect(plain.equals(first.data)).toBe(true);
+  // found again, after the table has grown several times
+  expect(dictionary.index(first.data, first.bytes, 20_000, indexes)).toBe(true);
+  expect([...indexes.subarray(0, 20_000)]).toEqual(Array.from({ length: 20_000 }, (_, index) => index));
+  expect(dictionary.entries).toBe(20_000);
+  // five of the new ones would still fit
   const more = vector(19_990, 20_010);
   expect(dictionary.index(more.data, more.bytes, 20, indexes)).toBe(false);
   expect(dictionary.entries).toBe(20_000);

@@ -91,6 +91,29 @@ describe.each(Object.entries(arbitraries))('%s', (name, arbitrary) => {
   });
 });
 
+test('each row group has bounds of its own, also where it has a dictionary', async () => {
+  const columns = columnsOf({ n: { kind: 'int', bits: 32 }, word: { kind: 'string' } });
+  const rows = Array.from({ length: 4000 }, (_, index): Value[] => {
+    const group = Math.floor(index / 1000);
+    return [group * 10 + (index % 3), `word ${group} ${index % 3}`];
+  });
+  const file = await encode(columns, batchesOf(columns, rows, 500), { rowGroupRows: 1000 });
+  const bounds = chunksOf(readFooter(file).struct).map((chunks) =>
+    chunks.map((chunk) => {
+      expect(chunk[11], 'a dictionary').toBeDefined();
+      const statistics = chunk[12] as ThriftStruct;
+      return [statistics[6], statistics[5]];
+    }),
+  );
+  const int = (value: number) => plainBytes(columns[0]!.type, value);
+  expect(bounds).toEqual(
+    [0, 1, 2, 3].map((group) => [
+      [int(group * 10), int(group * 10 + 2)],
+      [Buffer.from(`word ${group} 0`), Buffer.from(`word ${group} 2`)],
+    ]),
+  );
+});
+
 describe('filters are pushed down to the right row groups', () => {
   const groupRows = 3;
 

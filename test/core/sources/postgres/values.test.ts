@@ -17,6 +17,9 @@ afterAll(async () => {
 });
 
 const plain = (column: string) => `${column}::text`;
+// extract(epoch) of a timestamp near the end of int64 is rounded by PostgreSQL; of an interval it is exact
+const sinceEpoch = (zone: string) => (column: string) =>
+  `((extract(epoch from ${column} - '2000-01-01'::${zone}) + 946684800) * 1000000)::numeric(40,0)::text`;
 const micros = (column: string) => `(extract(epoch from ${column}) * 1000000)::numeric(40,0)::text`;
 
 /** type in PostgreSQL, what it becomes, values as SQL, and how the database itself tells the value in the file */
@@ -136,7 +139,7 @@ const cases: [string, object, string[], (column: string) => string][] = [
       "'1970-01-01'",
       "'1969-12-31 23:59:59.999999'",
     ].concat(["'2000-01-01'", "'1999-12-31 23:59:59.999999'", "'2026-07-01 12:00:00.123456'"]),
-    micros,
+    sinceEpoch('timestamp'),
   ],
   [
     'timestamp with time zone',
@@ -146,7 +149,7 @@ const cases: [string, object, string[], (column: string) => string][] = [
       "'294247-01-10 04:00:54.775807+00'",
       "'2026-07-01 12:00:00.123456+05:30'",
     ],
-    micros,
+    sinceEpoch('timestamptz'),
   ],
   [
     'uuid',
@@ -158,13 +161,13 @@ const cases: [string, object, string[], (column: string) => string][] = [
   ],
   ['json', { kind: 'json' }, [`'{"a" : [1, 2.50, null]}'`, "'1'", `'"é"'`], plain],
   ['jsonb', { kind: 'json' }, [`'{"b":1, "a" : [1, 2.50, null]}'`, "'null'", `'"é"'`], plain],
-  ['mood', { kind: 'string' }, ["'happy'", "'so so'"], plain],
+  ['public.mood', { kind: 'string' }, ["'happy'", "'so so'"], plain],
   // these have no form of their own in files
   ['interval', { kind: 'string' }, ["'1 year 2 days 03:04:05.6'", "'-1 month'"], plain],
   ['integer[]', { kind: 'string' }, ["'{1,NULL,3}'", "'{}'"], plain],
   ['time with time zone', { kind: 'string' }, ["'12:00+05:30'"], plain],
   ['inet', { kind: 'string' }, ["'10.0.0.1/8'"], plain],
-  ['pair', { kind: 'string' }, [`'(1,"a b")'`], plain],
+  ['public.pair', { kind: 'string' }, [`'(1,"a b")'`], plain],
   ['int4range', { kind: 'string' }, ["'[1,5)'"], plain],
   ['bit varying(10)', { kind: 'string' }, ["B'0101'"], plain],
   ['oid', { kind: 'string' }, ["'4294967295'"], plain],
@@ -215,7 +218,7 @@ describe('what no file holds exactly', () => {
       await expect(copyTable(source, name)).rejects.toMatchObject({
         code: 'ValueNotRepresentable',
         message: expect.stringMatching(
-          new RegExp(`public\\.${name.replace(/[()]/g, '\\$&')}, column the value .*${rule}`),
+          new RegExp(`public\\.${name.replace(/[()+]/g, '\\$&')}, column the value .*${rule}`),
         ),
       });
       const { rows, table } = await copyTable(source, name, ['the value']);
@@ -240,7 +243,7 @@ describe('what no file holds exactly', () => {
     expect((await copyTable(other, 'good')).rows).toEqual([['1', 'é']]);
     await expect(copyTable(other, 'bad')).rejects.toMatchObject({
       code: 'ValueNotRepresentable',
-      message: expect.stringContaining('SQL_ASCII'),
+      message: expect.stringContaining('public.bad: a text is not valid UTF-8'),
     });
     await other.close();
   });

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** What stands in the embedded store of a home folder, as any program sees it: plain files. */
+/** What stands in the embedded store of a home folder, seen from outside: plain files. */
 
 export type SeenPointer = {
   readonly version: number;

@@ -9,7 +9,7 @@ import { agree, type TableCount } from './counts.ts';
 import { exitCodes, type ShownError, shown } from './errors.ts';
 import type { Followed } from './follow.ts';
 import { problemsIn } from './incomplete.ts';
-import { afterPublishing, again, isSample, type NextStep } from './next-steps.ts';
+import { afterPublishing, again, type NextStep, runCommand } from './next-steps.ts';
 import { partName } from './progress.ts';
 import { counted } from './quantities.ts';
 import type { RunBeginning } from './run-start.ts';
@@ -49,7 +49,7 @@ function tablesOf({ followed }: Ended, run: Run): SummaryTable[] {
     const found = progress?.tables[index];
     return {
       table,
-      state: snapshot ? 'published' : 'incomplete',
+      state: snapshot ? 'published' : found?.state === 'copied' ? 'copied' : 'incomplete',
       rows: snapshot?.rows ?? found?.rows ?? 0,
       bytes: snapshot?.bytes ?? found?.bytes ?? 0,
       files: snapshot?.files ?? null,
@@ -120,9 +120,6 @@ function published(ended: Ended, run: Run): Answer {
   );
 }
 
-export const runCommand = (context: Context): string =>
-  isSample(context) ? 'npm start' : again(context, 'run');
-
 function stopped(ended: Ended, run: Run): Answer {
   const summary = summaryOf(ended, run, 'stopped');
   const { copied, committedBefore } = summary;
@@ -141,7 +138,7 @@ function stopped(ended: Ended, run: Run): Answer {
 }
 
 function incompleteError(ended: Ended, run: Run, summary: Summary): ShownError {
-  const open = summary.tables.filter(({ state }) => state === 'incomplete');
+  const open = summary.tables.filter(({ state }) => state !== 'published');
   const lines = open.map(({ table, problem }) => {
     if (!problem) return `${table}: not all of its chunks are done`;
     const what = `${table}: ${problem.code ? `${problem.code}: ` : ''}${problem.message}`;

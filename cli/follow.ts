@@ -8,7 +8,9 @@ import { sightingReader } from './sighting.ts';
 import type { Surroundings } from './surroundings.ts';
 
 /** Between two looks at the execution. */
-const tickMs = 250;
+const lookMs = 500;
+/** Between two drawings. */
+const drawMs = 250;
 /** Between two readings of the ledger; longer where a reading takes long (see `readingShare`). */
 const readingMs = 1_000;
 /** Readings take at most about this share of the time. */
@@ -135,7 +137,7 @@ export async function follow(watch: Watch): Promise<Followed> {
   async function draw(isOver: () => boolean): Promise<void> {
     while (!isOver()) {
       show();
-      await surroundings.sleep(tickMs);
+      await surroundings.sleep(drawMs);
     }
   }
 
@@ -175,7 +177,7 @@ export async function follow(watch: Watch): Promise<Followed> {
         if (nowMs() - troubleSinceMs > patienceMs) throw error;
       }
       if (failedToStop !== null) throw failedToStop;
-      await surroundings.sleep(tickMs);
+      await surroundings.sleep(lookMs);
     }
   }
 

@@ -10,6 +10,8 @@ export type Cell = {
 export type LayoutColumn = {
   readonly title: string;
   readonly align: 'left' | 'right';
+  /** cells that the column takes at least: what is drawn again and again should not jump */
+  readonly min?: number;
   /** the column with the smallest number goes first where the width is small; null: it stays to the end */
   readonly keep: number | null;
   /** may be cut down to this many cells before any column is dropped; below that when none is left to drop */
@@ -21,7 +23,7 @@ const shrunkMin = 4;
 
 function widthsOf(columns: readonly LayoutColumn[], rows: readonly (readonly Cell[])[]): number[] {
   return columns.map((column, index) =>
-    Math.max(stringWidth(column.title), ...rows.map((row) => stringWidth(row[index]!.text))),
+    Math.max(column.min ?? 0, stringWidth(column.title), ...rows.map((row) => stringWidth(row[index]!.text))),
   );
 }
 
@@ -82,13 +84,14 @@ export function layOut(
     const parts: string[] = [];
     for (const [place, index] of chosen.entries()) {
       const cell = cells[index]!;
-      const text = fitted(cell.text, Math.min(widths[index]!, room));
+      const cellWidth = Math.min(widths[index]!, room);
+      const text = fitted(cell.text, cellWidth);
       const last = place === chosen.length - 1;
-      const pad = ' '.repeat(Math.max(0, widths[index]! - stringWidth(text)));
+      const pad = ' '.repeat(Math.max(0, cellWidth - stringWidth(text)));
       const painted = cell.paint ? cell.paint(text) : text;
       const whole = columns[index]!.align === 'right' ? pad + painted : last ? painted : painted + pad;
       parts.push(whole);
-      room -= widths[index]! + gap;
+      room -= cellWidth + gap;
       if (room <= 0) break;
     }
     return paintLine(parts.join(' '.repeat(gap)));

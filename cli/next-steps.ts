@@ -1,6 +1,8 @@
 import { isAbsolute, join } from 'node:path';
 import type { Context } from './context.ts';
 
+const defaultHome = '.tidemark';
+
 /** A command, and what it is good for. */
 export type NextStep = { readonly command: string; readonly what: string };
 
@@ -10,13 +12,20 @@ export function again(
   command: string,
 ): string {
   const config = context.definitionFile === 'tidemark.yaml' ? '' : ` --config ${context.definitionFile}`;
-  const home = context.home === '.tidemark' ? '' : ` --home ${context.home}`;
+  const home = context.home === defaultHome ? '' : ` --home ${context.home}`;
   // the sample finds its own definition
   return `${context.invocation} ${command}${context.invocation.endsWith('sample') ? '' : config}${home}`;
 }
 
 export const isSample = ({ invocation }: Pick<Context, 'invocation'>): boolean =>
   invocation.endsWith(' sample');
+
+/** How to run again, in the words of the user: `npm start` where that is what was typed. */
+export function runCommand(context: Context): string {
+  const { surroundings, home } = context;
+  const isNpmStart = surroundings.environment.npm_lifecycle_event === 'start' && home === defaultHome;
+  return isSample(context) && isNpmStart ? 'npm start' : again(context, 'run');
+}
 
 /** The first words of a command that starts the embedded cloud. With the sample, people are to try and kill it. */
 export const startingWords = (context: Pick<Context, 'home' | 'invocation'>): string =>
@@ -37,7 +46,7 @@ export function afterPublishing(context: Context, run: string, data: string | nu
   if (!isSample(context)) return [...look, { command: again(context, 'run'), what: 'a new snapshot' }];
   return [
     {
-      command: 'npm start',
+      command: runCommand(context),
       what: 'again; kill -9 it halfway; then again',
     },
     ...look,

@@ -20,22 +20,23 @@ export type View = {
 /** Not known, or nothing to say. */
 const none = '—';
 
-const columns: readonly LayoutColumn[] = [
+/** @param rowsMin cells for numbers of rows: they grow up to what is expected */
+const columnsFor = (rowsMin: number): readonly LayoutColumn[] => [
   { title: 'table', align: 'left', keep: null, shrinkTo: 18 },
-  { title: 'progress', align: 'left', keep: 1 },
-  { title: '', align: 'right', keep: 8 },
-  { title: 'rows', align: 'right', keep: null },
-  { title: 'of about', align: 'right', keep: 5 },
-  { title: 'size', align: 'right', keep: 6 },
-  { title: 'rows/s', align: 'right', keep: 7 },
-  { title: 'parts', align: 'right', keep: 3 },
-  { title: 'chunks', align: 'right', keep: 4 },
+  { title: 'progress', align: 'left', keep: 0 },
+  { title: '', align: 'right', keep: 8, min: 5 },
+  { title: 'rows', align: 'right', keep: null, min: rowsMin },
+  { title: 'of about', align: 'right', keep: 3, min: rowsMin },
+  { title: 'size', align: 'right', keep: 6, min: 7 },
+  { title: 'rows/s', align: 'right', keep: 7, min: 7 },
+  { title: 'parts', align: 'right', keep: 4 },
+  { title: 'chunks', align: 'right', keep: 5 },
   { title: 'running', align: 'right', keep: 2 },
-  { title: 'retries', align: 'right', keep: 0 },
-  { title: 'left', align: 'right', keep: 9 },
+  { title: 'retries', align: 'right', keep: 1 },
+  { title: 'left', align: 'right', keep: 9, min: 9 },
 ];
 
-const barCells = 10;
+const barCells = 8;
 
 function bar(share: number | null): string {
   const full = share === null ? 0 : Math.floor(Math.min(1, share) * barCells);
@@ -45,9 +46,13 @@ function bar(share: number | null): string {
 const shareOf = ({ rows, rowsExpected }: Pick<TableProgress, 'rows' | 'rowsExpected'>): number | null =>
   rowsExpected === null ? null : rowsExpected === 0 ? 1 : rows / rowsExpected;
 
+/** Never `0 s`: something is left. */
+const timeLeft = (seconds: number | null): string =>
+  seconds === null ? none : wholeDuration(Math.max(1, seconds) * 1000);
+
 function leftOf(state: TableState, secondsLeft: number | null): string {
   if (state === 'published' || state === 'copied') return state;
-  return secondsLeft === null ? none : wholeDuration(secondsLeft * 1000);
+  return timeLeft(secondsLeft);
 }
 
 function row(
@@ -130,7 +135,7 @@ export function liveLines(view: View, style: Style, height: number): string[] {
   const cut = (text: string) => fitted(text, width);
   const elapsed = wholeDuration(view.elapsedMs);
   const title = cut(
-    [view.sync, progress && `run ${progress.run}`, phaseWords[view.phase], elapsed]
+    [view.sync, phaseWords[view.phase], elapsed, progress && `run ${progress.run}`]
       .filter(Boolean)
       .join('  '),
   );
@@ -148,16 +153,9 @@ export function liveLines(view: View, style: Style, height: number): string[] {
         table.state === 'published' ? paint.good : table.state === 'copying' ? paint.strong : undefined,
       ),
     );
-    const total = several
-      ? [
-          row(
-            'all',
-            progress.total,
-            progress.total.secondsLeft === null ? none : wholeDuration(progress.total.secondsLeft * 1000),
-          ),
-        ]
-      : [];
-    const table = layOut(columns, [...rows, ...total], width, paint.faint);
+    const total = several ? [row('all', progress.total, timeLeft(progress.total.secondsLeft))] : [];
+    const rowsMin = count(progress.total.rowsExpected ?? progress.total.rows).length;
+    const table = layOut(columnsFor(rowsMin), [...rows, ...total], width, paint.faint);
     const body = several ? table.slice(0, -1) : table;
     lines.push(...body, ...(rest ? [cut(rest)] : []), ...(several ? table.slice(-1) : []));
   }
@@ -180,7 +178,7 @@ export function overallLine(view: View): string {
     `${counted(total.chunksRunning, 'chunk')} running`,
     total.rowsPerSecond === null ? '' : `${count(total.rowsPerSecond)} rows/s`,
     total.retries > 0 ? counted(total.retries, 'retry', 'retries') : '',
-    total.secondsLeft === null ? '' : `${wholeDuration(total.secondsLeft * 1000)} left`,
+    total.secondsLeft === null ? '' : `${timeLeft(total.secondsLeft)} left`,
   ]
     .filter(Boolean)
     .join(', ');

@@ -2,7 +2,7 @@ import { agree, type TableCount } from './counts.ts';
 import type { Problem } from './incomplete.ts';
 import { type Cell, type LayoutColumn, layOut } from './layout.ts';
 import type { NextStep } from './next-steps.ts';
-import { printable, wrapped } from './printable.ts';
+import { fitted, printable, wrapped } from './printable.ts';
 import { bytes, count, counted, duration } from './quantities.ts';
 import type { RunBeginning } from './run-start.ts';
 import type { Style } from './terminal.ts';
@@ -11,7 +11,8 @@ export type Amount = { readonly rows: number; readonly parts: number; readonly b
 
 export type SummaryTable = {
   readonly table: string;
-  readonly state: 'published' | 'incomplete';
+  /** copied: all its rows are committed, but not published yet */
+  readonly state: 'published' | 'copied' | 'incomplete';
   readonly rows: number;
   readonly bytes: number;
   /** published ones; null while the table is incomplete */
@@ -57,15 +58,24 @@ const tableColumns: readonly LayoutColumn[] = [
 ];
 
 function tableRow(table: SummaryTable, { paint }: Style): readonly Cell[] {
-  const done = table.state === 'published';
+  const marks = {
+    published: { text: '✓', paint: paint.good },
+    copied: { text: '·' },
+    incomplete: { text: '✗', paint: paint.bad },
+  };
+  const words = {
+    published: { text: '' },
+    copied: { text: 'copied, not published yet' },
+    incomplete: { text: 'not complete', paint: paint.bad },
+  };
   return [
-    done ? { text: '✓', paint: paint.good } : { text: '✗', paint: paint.bad },
+    marks[table.state],
     { text: table.table },
     { text: count(table.rows) },
     { text: table.files === null ? '—' : count(table.files) },
     { text: bytes(table.bytes) },
     { text: table.version === 0 ? '—' : String(table.version) },
-    done ? { text: '' } : { text: 'not complete', paint: paint.bad },
+    words[table.state],
   ];
 }
 
@@ -150,7 +160,7 @@ export function summaryLines(summary: Summary, steps: readonly NextStep[], style
   }
   return [
     '',
-    `${good ? paint.good('✓') : paint.bad('✗')} ${paint.strong(printable(title))}`,
+    `${good ? paint.good('✓') : paint.bad('✗')} ${paint.strong(fitted(printable(title), width - 2))}`,
     '',
     ...layOut(tableColumns, rows, width, paint.faint),
     '',
@@ -160,7 +170,7 @@ export function summaryLines(summary: Summary, steps: readonly NextStep[], style
       : []),
     ...(good || summary.tables.every(({ state }) => state === 'published')
       ? []
-      : labelled('readers', 'see what they saw before, of the tables that are not complete', style)),
+      : labelled('readers', 'see what they saw before, of the tables that are not published', style)),
     ...(summary.counts ? countLines(summary.counts, style) : []),
     ...(steps.length > 0 ? ['', ...nextLines(steps, style)] : []),
   ];

@@ -37,7 +37,10 @@ export async function sample(
   if (command !== undefined && looking.includes(command)) return call(args, surroundings);
 
   // Ctrl-C while the database starts or loads: a load is one transaction, nothing is left half done
-  const forget = surroundings.onStopSignal(() => surroundings.exitNow(exitCodes.incomplete));
+  const forget = surroundings.onStopSignal(() => {
+    note(context, 'stopped');
+    surroundings.exitNow(exitCodes.incomplete);
+  });
   try {
     note(
       context,

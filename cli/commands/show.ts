@@ -1,10 +1,10 @@
 import type { Answer, Context } from '../context.ts';
-import { runCommand } from '../ending.ts';
 import { exitCodes } from '../errors.ts';
 import { isAlive } from '../follow.ts';
 import { type Problem, problemsIn } from '../incomplete.ts';
 import { type LayoutColumn, layOut } from '../layout.ts';
 import { look } from '../look.ts';
+import { runCommand } from '../next-steps.ts';
 import { attemptsOf, byChunk, timesOf } from '../part-times.ts';
 import { printable, redacted } from '../printable.ts';
 import { progressOf, type TableState } from '../progress.ts';

@@ -1,10 +1,9 @@
 import type { Answer, Context } from '../context.ts';
-import { runCommand } from '../ending.ts';
 import { exitCodes } from '../errors.ts';
 import { isAlive } from '../follow.ts';
 import { type LayoutColumn, layOut } from '../layout.ts';
 import { look } from '../look.ts';
-import { again } from '../next-steps.ts';
+import { again, runCommand } from '../next-steps.ts';
 import { redacted } from '../printable.ts';
 import { type Progress, progressOf } from '../progress.ts';
 import { liveLines } from '../progress-lines.ts';

@@ -85,9 +85,9 @@ export async function planRun(
   const orders: Order[] = [];
   for (const [index, table] of definition.tables.entries()) {
     const head = await ledger.claimTable(sync, names[index]!, run);
-    await rollForward(head);
-    if (head.snapshot?.run === run) continue;
     try {
+      await rollForward(head);
+      if (head.snapshot?.run === run) continue;
       const plan =
         (await readTablePlan(store, keys, run, index)) ??
         (await settleTablePlan(store, keys, run, index, await planTable(source, definition, table)));

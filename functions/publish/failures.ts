@@ -2,7 +2,7 @@ import type { ObjectStore } from '../../core/objects/store.ts';
 import type { Order } from '../../core/plan/chunk-order.ts';
 
 /** What ResultWriter writes about a child that did not succeed; texts hold JSON. */
-type FailedChild = { readonly Input: string; readonly Error?: string; readonly Cause?: string };
+type FailedChild = { readonly Input?: string; readonly Error?: string; readonly Cause?: string };
 
 type ResultManifest = { readonly ResultFiles?: { readonly FAILED?: readonly { readonly Key: string }[] } };
 
@@ -16,6 +16,16 @@ function messageOf({ Error: error, Cause: cause }: FailedChild): string {
     // not Lambda's: Step Functions' own words
   }
   return `${error ?? 'failed'}: ${text.slice(0, 500)}`;
+}
+
+/** The place in the run of the table that a child worked on; null where its input does not say. */
+function tableOf({ Input: input }: FailedChild): number | null {
+  try {
+    const { table }: Partial<Order> = JSON.parse(input ?? '');
+    return typeof table === 'number' ? table : null;
+  } catch {
+    return null;
+  }
 }
 
 /**
@@ -34,8 +44,8 @@ export async function readFailures(
     const file = await store.get(Key);
     const children: FailedChild[] = file ? JSON.parse(file.body.toString('utf8')) : [];
     for (const child of children) {
-      const { table }: Order = JSON.parse(child.Input);
-      if (!reasons.has(table)) reasons.set(table, messageOf(child));
+      const table = tableOf(child);
+      if (table !== null && !reasons.has(table)) reasons.set(table, messageOf(child));
     }
   }
   return reasons;

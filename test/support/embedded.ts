@@ -24,6 +24,8 @@ export type Embedded = {
   readonly dynamodb: ReturnType<typeof dynamodbClient>;
   readonly tableName: string;
   readonly format: Format;
+  /** Where an object lies as a plain file. */
+  fileOf(key: string): string;
   /** A sync's name that no test has used, and its keys under a prefix of its own. */
   freshSync(): { sync: string; keys: Keys; target: Target };
   close(): Promise<void>;
@@ -45,6 +47,7 @@ export async function startEmbedded(): Promise<Embedded> {
     dynamodb,
     tableName,
     format: await parquetFormat({ compression: 'none' }),
+    fileOf: (key) => join(folder, 's3', bucket, key),
     freshSync() {
       const sync = `sync-${++syncs}`;
       const target = { bucket, prefix: `${sync}/` };

@@ -139,17 +139,19 @@ async function readColumns(
   where: string,
   asText: readonly string[],
 ): Promise<Columns> {
-  // a domain over a domain …: its modifier and NOT NULL may come from any level
+  // A domain over a domain …: its modifier may come from any level. Its NOT NULL does not count: PostgreSQL
+  // itself lets NULLs into such columns. Nor does one that is NOT VALID (since PostgreSQL 18).
   const rows = await session.query(
     where,
     `WITH RECURSIVE resolved AS (
-       SELECT a.attnum, a.atttypid AS type, a.atttypmod AS modifier, a.attnotnull AS notnull
+       SELECT a.attnum, a.atttypid AS type, a.atttypmod AS modifier
        FROM pg_attribute a WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped
        UNION ALL
-       SELECT r.attnum, t.typbasetype, CASE WHEN r.modifier = -1 THEN t.typtypmod ELSE r.modifier END,
-         r.notnull OR t.typnotnull
+       SELECT r.attnum, t.typbasetype, CASE WHEN r.modifier = -1 THEN t.typtypmod ELSE r.modifier END
        FROM resolved r JOIN pg_type t ON t.oid = r.type AND t.typtype = 'd')
-     SELECT a.attnum, a.attname, format_type(a.atttypid, a.atttypmod), r.type, r.modifier, r.notnull, t.typtype,
+     SELECT a.attnum, a.attname, format_type(a.atttypid, a.atttypmod), r.type, r.modifier, t.typtype,
+       a.attnotnull AND NOT EXISTS (SELECT FROM pg_constraint n WHERE n.conrelid = $1 AND n.contype = 'n'
+         AND NOT n.convalidated AND a.attnum = ANY (n.conkey)),
        has_column_privilege($1::oid, a.attnum, 'SELECT')
      FROM resolved r JOIN pg_type t ON t.oid = r.type AND t.typtype <> 'd'
        JOIN pg_attribute a ON a.attrelid = $1 AND a.attnum = r.attnum
@@ -160,7 +162,7 @@ async function readColumns(
   const notes: string[] = [];
   const denied: string[] = [];
   for (const row of rows) {
-    const [id, name, sourceType, typeId, modifier, notNull, typtype, allowed] = row as string[];
+    const [id, name, sourceType, typeId, modifier, typtype, notNull, allowed] = row as string[];
     const base = { id: Number(typeId), typtype: typtype as string, modifier: Number(modifier) };
     const mapping = mapType(base, sourceType as string, asText.includes(name as string));
     if (mapping.note !== null) notes.push(`column ${name} is copied as text: ${mapping.note}`);

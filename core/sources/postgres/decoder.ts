@@ -162,6 +162,12 @@ export function rowDecoder(table: DecoderTable): RowDecoder {
           run.first = c * strideRows;
           run.end = run.first + count;
           (decoders[c] as ColumnDecoder)(run);
+          const { nullable, name } = columns[c] as CatalogColumn;
+          if (!nullable && (vectors[c] as GrowingVector).values !== rows + count)
+            throw new TidemarkError(
+              'TableChanged',
+              `${table.name}: a NULL in column ${name}, which is NOT NULL`,
+            );
         }
         rows += count;
         left -= count;

@@ -30,10 +30,9 @@ async function callsOfWholeCopy(): Promise<string[]> {
 
 test('an undisturbed attempt makes the calls that the faults below are put into', async () => {
   const calls = await callsOfWholeCopy();
-  for (const call of ['put', 'copyToAbsent', 'delete']) {
-    expect(calls.filter((name) => name === `store.${call}`)).toHaveLength(3);
-  }
-  expect(calls.filter((name) => name === 'ledger.commitPart')).toHaveLength(3);
+  // a part has its final name before the next one is committed, or even staged
+  const onePart = ['store.put', 'ledger.commitPart', 'store.copyToAbsent', 'store.delete'];
+  expect(calls.filter((name) => onePart.includes(name))).toEqual([...onePart, ...onePart, ...onePart]);
   expect(calls.filter((name) => name === 'source.read.next')).toHaveLength(6);
 });
 

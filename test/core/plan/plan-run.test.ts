@@ -192,6 +192,22 @@ describe('a table that cannot be planned', () => {
     },
   );
 
+  test('because its pointer is not this sync’s: the same', async () => {
+    const { ledger, store } = embedded;
+    const result = await planRun(
+      { ledger, store, keys, source },
+      definition(),
+      { execution: 'E1', fresh: false, isOver: async () => false },
+      async ({ table }) => {
+        if (table === 'public.a') throw new TidemarkError('DefinitionInvalid', 'so it is');
+      },
+      async () => {},
+    );
+    const { orders } = await planned();
+    expect(result).toMatchObject({ status: 'planned', chunks: 3 });
+    expect(orders.filter(isProblem)).toEqual([]);
+  });
+
   test('an error that nobody expected is not hidden in a line', async () => {
     failing('b', new Error('a bug'));
     await expect(plan()).rejects.toThrow('a bug');

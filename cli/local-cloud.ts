@@ -6,6 +6,7 @@ import {
   ListMapRunsCommand,
   RedriveExecutionCommand,
   SFNClient,
+  SFNServiceException,
   StartExecutionCommand,
   StopExecutionCommand,
 } from '@aws-sdk/client-sfn';
@@ -46,13 +47,22 @@ export async function openLocalCloud(options: LocalCloudOptions): Promise<Cloud>
   const target = parseTarget(definition.target.url);
   const dynamodb = dynamodbClient({ ...common, endpoint: endpoints.dynamodb });
   const s3 = s3Client({ ...common, endpoint: endpoints.s3 });
-  const sfn = endpoints.sfn === null ? null : new SFNClient({ ...common, endpoint: endpoints.sfn });
-  const watch = sfn && childWatch(sfn);
+  const sfn = new SFNClient({ ...common, endpoint: endpoints.sfn });
+  const watch = childWatch(sfn);
 
-  const stepFunctions = (): SFNClient => {
-    if (sfn) return sfn;
-    throw new TidemarkError('CloudBroken', `no process runs the embedded cloud of ${home}`);
-  };
+  // the servers may be another process's, which may end
+  sfn.middlewareStack.add(
+    (next) => async (args) => {
+      try {
+        return await next(args);
+      } catch (error) {
+        if (error instanceof SFNServiceException) throw error;
+        const message = `the embedded cloud of ${home} does not answer any more`;
+        throw new TidemarkError('CloudBroken', message, { cause: error });
+      }
+    },
+    { step: 'initialize', name: 'serversGone' },
+  );
 
   return {
     ledger: dynamodbLedger(dynamodb, ledgerTable),
@@ -61,7 +71,7 @@ export async function openLocalCloud(options: LocalCloudOptions): Promise<Cloud>
     place: (key) => relative(process.cwd(), join(home, 's3', target.bucket, key)),
 
     async start({ fresh }) {
-      const started = await stepFunctions().send(
+      const started = await sfn.send(
         new StartExecutionCommand({
           stateMachineArn: full!.stateMachineArn,
           input: JSON.stringify({ fresh }),
@@ -71,7 +81,6 @@ export async function openLocalCloud(options: LocalCloudOptions): Promise<Cloud>
     },
 
     async execution(executionArn): Promise<Execution | null> {
-      if (!sfn) return null;
       try {
         const found = await sfn.send(new DescribeExecutionCommand({ executionArn }));
         return {
@@ -91,18 +100,17 @@ export async function openLocalCloud(options: LocalCloudOptions): Promise<Cloud>
     },
 
     async redrive(executionArn) {
-      await stepFunctions().send(new RedriveExecutionCommand({ executionArn }));
+      await sfn.send(new RedriveExecutionCommand({ executionArn }));
     },
 
     async stopAtPartBoundary(executionArn) {
-      await stepFunctions().send(
+      await sfn.send(
         new StopExecutionCommand({ executionArn, error: 'Tidemark.Stopped', cause: 'stopped by the user' }),
       );
       await full?.windDown();
     },
 
     async activity(executionArn) {
-      if (!sfn || !watch) return null;
       const { mapRuns } = await sfn.send(new ListMapRunsCommand({ executionArn, maxResults: 1 }));
       const mapRunArn = mapRuns?.[0]?.mapRunArn;
       if (!mapRunArn) return null;
@@ -124,7 +132,7 @@ export async function openLocalCloud(options: LocalCloudOptions): Promise<Cloud>
     async close() {
       dynamodb.destroy();
       s3.destroy();
-      sfn?.destroy();
+      sfn.destroy();
       await storage.stop();
     },
   };

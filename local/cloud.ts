@@ -194,13 +194,13 @@ async function deployStateMachine(endpoint: string, arn: string, definition: Def
   }
 }
 
-/** The storage alone, for those who only look; or the addresses of the process that works in the folder. */
-export async function openStorage(
-  home: string,
-): Promise<{
-  endpoints: Pick<Endpoints, 's3' | 'dynamodb'> & { sfn: string | null };
-  stop(): Promise<void>;
-}> {
+/**
+ * What is stored, for those who only look: the servers, but no functions. Or the servers of the process that works in
+ * the folder.
+ *
+ * @throws TidemarkError CloudBusy, CloudBroken
+ */
+export async function openStorage(home: string): Promise<{ endpoints: Endpoints; stop(): Promise<void> }> {
   const folder = resolve(home);
   const claim = await claimHome(folder);
   if ('s3' in claim) return { endpoints: claim, stop: async () => {} };
@@ -208,8 +208,22 @@ export async function openStorage(
   try {
     const s3 = stack.use(await startS3({ folder: join(folder, 's3') }));
     const dynamodb = stack.use(await startDynamodb({ folder: join(folder, 'dynamodb') }));
+    const sfn = stack.use(
+      await startStepFunctions({
+        folder: join(folder, 'step-functions'),
+        objects: { endpoint: s3.endpoint },
+        lambda: {
+          invoke: async (name) => ({
+            ok: false,
+            error: 'Lambda.ServiceException',
+            cause: `function ${name} is not there: this process only looks`,
+          }),
+        },
+      }),
+    );
     await ensureLedgerTable({ endpoint: dynamodb.endpoint, tableName: ledgerTable });
-    return { endpoints: { s3: s3.endpoint, dynamodb: dynamodb.endpoint, sfn: null }, stop: stack.stop };
+    const endpoints = { s3: s3.endpoint, dynamodb: dynamodb.endpoint, sfn: sfn.endpoint };
+    return { endpoints, stop: stack.stop };
   } catch (error) {
     await stack.stop();
     throw error;

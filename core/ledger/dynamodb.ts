@@ -268,14 +268,15 @@ export function dynamodbLedger(client: DynamoDBClient, tableName: string): Ledge
     },
 
     async *partsOfRun(sync, run) {
-      for (let shard = 0; shard < items.shardCount; shard++) {
-        for await (const item of query(items.shardPartition(sync, run, shard), {
-          from: 'CHUNK#',
-          to: 'CHUNK#~',
-        })) {
-          yield items.toPart(item);
+      const shards = Array.from({ length: items.shardCount }, async (_, shard) => {
+        const parts = [];
+        const range = { from: 'CHUNK#', to: 'CHUNK#~' };
+        for await (const item of query(items.shardPartition(sync, run, shard), range)) {
+          parts.push(items.toPart(item));
         }
-      }
+        return parts;
+      });
+      for (const parts of await Promise.all(shards)) yield* parts;
     },
 
     async commitPart(part) {

@@ -44,8 +44,9 @@ function worldOf(name: string, retry: object): SyncWorld {
   return syncWorld(folder, name, {
     source: { type: 'postgres', url: url.href },
     tables: [table],
-    chunk: { rows: 2_000 },
-    part: { rows: 150 },
+    chunk: { rows: 500 },
+    concurrency: 2,
+    part: { rows: 100 },
     retry,
   });
 }
@@ -85,7 +86,7 @@ test('the server is stopped and started again: tried again by the state machine,
 test('connections that are cut again and again', async () => {
   const world = worldOf('cut', { kind: 'fixed', attempts: 100, interval_seconds: 1 });
   const running = world.start('run', '--json');
-  for (const files of [1, 8, 16, 24]) {
+  for (const files of [1, 15, 30, 45]) {
     await world.untilFiles(table, files, running);
     gate.lead(null);
     gate.lead(postgres.port);

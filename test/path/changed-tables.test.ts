@@ -22,14 +22,20 @@ afterAll(async () => {
 });
 
 async function makeTable(table: string, note: string, count = rows): Promise<void> {
-  await postgres.sql(`create table ${table} (id integer primary key, amount integer, note text, code text not null)`);
+  await postgres.sql(
+    `create table ${table} (id integer primary key, amount integer, note text, code text not null)`,
+  );
   await postgres.sql(
     `insert into ${table} select i, i % 7, '${note} ' || i, 'c' || i from generate_series(1, ${count}) i`,
   );
 }
 
 async function lakeAgrees(world: SyncWorld, table: string): Promise<boolean> {
-  const { sourceRows, lakeRows, lost, alien } = await compareWithSource(postgres.url, table, world.files(table));
+  const { sourceRows, lakeRows, lost, alien } = await compareWithSource(
+    postgres.url,
+    table,
+    world.files(table),
+  );
   return sourceRows === lakeRows && lost === 0 && alien === 0 && world.faults(table).length === 0;
 }
 
@@ -116,7 +122,11 @@ test('killed, altered, run again: TableChanged; the snapshot before stays; --fre
 
   const again = await world.ask('run');
   expect(again.exitCode).toBe(1);
-  expect(again.document).toMatchObject({ outcome: 'incomplete', began: 'adopted', error: { code: 'RunIncomplete' } });
+  expect(again.document).toMatchObject({
+    outcome: 'incomplete',
+    began: 'adopted',
+    error: { code: 'RunIncomplete' },
+  });
   expect(again.document.error!.message).toMatch(/1 of 11 tables published/);
   for (const [table, { code, message }] of Object.entries(changes)) {
     const problem = again.document.tables!.find((one) => one.table === table)!.problem;
@@ -132,13 +142,17 @@ test('killed, altered, run again: TableChanged; the snapshot before stays; --fre
   expect(await lakeAgrees(world, 'public.first')).toBe(true);
 
   await makeTable('public.gone', 'new', 60);
-  await postgres.sql('delete from public.key_null where id is null; alter table public.key_null add primary key (id)');
+  await postgres.sql(
+    'delete from public.key_null where id is null; alter table public.key_null add primary key (id)',
+  );
   const fresh = await world.ask('run', '--fresh');
   expect(fresh.exitCode, fresh.stdout).toBe(0);
   expect(fresh.document).toMatchObject({ outcome: 'published', abandoned: again.document.run });
   for (const table of tables) {
     expect({ table, agrees: await lakeAgrees(world, table) }).toEqual({ table, agrees: true });
-    expect(world.pointer(table)!.version).toBe(before.get(table)!.version + (table === 'public.first' ? 2 : 1));
+    expect(world.pointer(table)!.version).toBe(
+      before.get(table)!.version + (table === 'public.first' ? 2 : 1),
+    );
   }
 }, 120_000);
 
@@ -201,7 +215,9 @@ test('the key loses its constraint while an attempt is at work, and gets the sam
   expect(planned.document.error!.message).toMatch(/key_lost has no primary key/);
   expect(world.pointer(table)).toBeNull();
 
-  await postgres.sql(`delete from ${table} where id is null or note = 'again'; alter table ${table} add primary key (id)`);
+  await postgres.sql(
+    `delete from ${table} where id is null or note = 'again'; alter table ${table} add primary key (id)`,
+  );
   const mended = await world.ask('redrive');
   expect(mended.exitCode, mended.stdout).toBe(0);
   expect(await lakeAgrees(world, table)).toBe(true);

@@ -83,7 +83,11 @@ test('two are published, the third is named; after GRANT a redrive publishes it 
   await postgres.sql(`grant select on ${denied} to reader`);
   const redriven = await world.ask('redrive');
   expect(redriven.exitCode, redriven.stderr).toBe(0);
-  expect(redriven.document).toMatchObject({ outcome: 'published', run: first.document.run, copied: { rows } });
+  expect(redriven.document).toMatchObject({
+    outcome: 'published',
+    run: first.document.run,
+    copied: { rows },
+  });
   expect(headVersions(redriven.document)).toEqual({ 'public.customers': 1, 'public.orders': 1, [denied]: 1 });
   await expectExactly(world, denied);
   expect(new Map([...world.state('public.customers'), ...world.state('public.orders')])).toEqual(others);

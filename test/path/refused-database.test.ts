@@ -151,7 +151,12 @@ test('check finds the same, and ends at once', async () => {
     expect(document).toMatchObject({
       ok: false,
       findings: expect.arrayContaining([
-        expect.objectContaining({ about: 'database', result: 'bad', code, text: expect.stringMatching(message) }),
+        expect.objectContaining({
+          about: 'database',
+          result: 'bad',
+          code,
+          text: expect.stringMatching(message),
+        }),
       ]),
     });
   }
@@ -159,8 +164,14 @@ test('check finds the same, and ends at once', async () => {
 
 test('a URL that is none, or asks for what is not known: exit code 2, before anything is started', async () => {
   for (const [url, message] of [
-    [`postgres://reader:${secret}@127.0.0.1:5432/postgres?ssl_mode=require`, /does not know the parameter ssl_mode/],
-    [`postgres://reader:${secret}@127.0.0.1:5432/postgres?sslmode=strict`, /sslmode is strict, must be one of/],
+    [
+      `postgres://reader:${secret}@127.0.0.1:5432/postgres?ssl_mode=require`,
+      /does not know the parameter ssl_mode/,
+    ],
+    [
+      `postgres://reader:${secret}@127.0.0.1:5432/postgres?sslmode=strict`,
+      /sslmode is strict, must be one of/,
+    ],
     [`postgres://reader:${secret}@127.0.0.1:port/postgres`, /not a URL/],
     [`mysql://reader:${secret}@127.0.0.1:3306/shop`, /postgres:\/\//],
   ] as const) {

@@ -58,15 +58,50 @@ test('missing, without a usable key, no table at all', async () => {
     create schema closed;
     create table closed.within (id integer primary key)`);
   const refused: Record<string, { options?: object; code: string; message: RegExp; next: RegExp }> = {
-    'public.ordres': { code: 'TableMissing', message: /There is no table public\.ordres.*there is public\.orders/, next: /tables:/ },
-    'publik.orders': { code: 'TableMissing', message: /There is no table publik\.orders.*there is public\.orders/, next: /tables:/ },
-    'public.quite_another': { code: 'TableMissing', message: /no table public\.quite_another in the database$/, next: /check/ },
-    'public.no_key': { code: 'KeyMissing', message: /public\.no_key has no primary key/, next: /primary key/ },
+    'public.ordres': {
+      code: 'TableMissing',
+      message: /There is no table public\.ordres.*there is public\.orders/,
+      next: /tables:/,
+    },
+    'publik.orders': {
+      code: 'TableMissing',
+      message: /There is no table publik\.orders.*there is public\.orders/,
+      next: /tables:/,
+    },
+    'public.quite_another': {
+      code: 'TableMissing',
+      message: /no table public\.quite_another in the database$/,
+      next: /check/,
+    },
+    'public.no_key': {
+      code: 'KeyMissing',
+      message: /public\.no_key has no primary key/,
+      next: /primary key/,
+    },
     'public.composite': { code: 'KeyUnsupported', message: /has 2 columns \(region, id\)/, next: /key:/ },
-    'public.composite_or': { code: 'KeyUnsupported', message: /`key:` could name code \(unique and NOT NULL\)/, next: /key:/ },
-    'public.may_be_null': { options: { key: 'id' }, code: 'KeyUnsupported', message: /column id may be NULL/, next: /NOT NULL/ },
-    'public.not_unique': { options: { key: 'id' }, code: 'KeyUnsupported', message: /column id is not unique/, next: /unique/ },
-    'public.partly_unique': { options: { key: 'id' }, code: 'KeyUnsupported', message: /covers only a part of the rows/, next: /unique/ },
+    'public.composite_or': {
+      code: 'KeyUnsupported',
+      message: /`key:` could name code \(unique and NOT NULL\)/,
+      next: /key:/,
+    },
+    'public.may_be_null': {
+      options: { key: 'id' },
+      code: 'KeyUnsupported',
+      message: /column id may be NULL/,
+      next: /NOT NULL/,
+    },
+    'public.not_unique': {
+      options: { key: 'id' },
+      code: 'KeyUnsupported',
+      message: /column id is not unique/,
+      next: /unique/,
+    },
+    'public.partly_unique': {
+      options: { key: 'id' },
+      code: 'KeyUnsupported',
+      message: /covers only a part of the rows/,
+      next: /unique/,
+    },
     'public.odd_key': { code: 'KeyUnsupported', message: /column id is of type inet/, next: /bigint/ },
     'public.seen': { code: 'TableUnsupported', message: /public\.seen is a view/, next: /tables:/ },
   };
@@ -107,14 +142,28 @@ test('missing, without a usable key, no table at all', async () => {
 
 test('a value that the file cannot hold is refused by its rule; under as_text it is copied as it is', async () => {
   const good = (type: string): string =>
-    type.startsWith('numeric') ? 'i' : type.startsWith('time') && !type.startsWith('timestamp') ? `time '10:00' + i * interval '1 s'` : `timestamp '2024-01-01' + i * interval '1 day'`;
+    type.startsWith('numeric')
+      ? 'i'
+      : type.startsWith('time') && !type.startsWith('timestamp')
+        ? `time '10:00' + i * interval '1 s'`
+        : `timestamp '2024-01-01' + i * interval '1 day'`;
   const bad = [
-    { table: 'public.not_a_number', type: 'numeric(10,2)', value: 'NaN', rule: /NaN does not fit a decimal of 10 digits, 2 after the point/ },
+    {
+      table: 'public.not_a_number',
+      type: 'numeric(10,2)',
+      value: 'NaN',
+      rule: /NaN does not fit a decimal of 10 digits, 2 after the point/,
+    },
     { table: 'public.day_end', type: 'time', value: '24:00:00', rule: /24:00:00 does not fit/ },
     { table: 'public.no_day', type: 'date', value: 'infinity', rule: /infinity does not fit/ },
     { table: 'public.no_time', type: 'timestamp', value: '-infinity', rule: /infinity does not fit/ },
     { table: 'public.no_instant', type: 'timestamptz', value: 'infinity', rule: /infinity does not fit/ },
-    { table: 'public.too_late', type: 'timestamp', value: '294250-01-01 00:00:00', rule: /after 294247-01-10/ },
+    {
+      table: 'public.too_late',
+      type: 'timestamp',
+      value: '294250-01-01 00:00:00',
+      rule: /after 294247-01-10/,
+    },
   ];
   for (const { table, type, value } of bad) {
     await postgres.sql(`create table ${table} (id integer primary key, "The Value" ${type}, note text)`);
@@ -123,7 +172,10 @@ test('a value that the file cannot hold is refused by its rule; under as_text it
     );
     await postgres.sql(`update ${table} set "The Value" = '${value}' where id = 455`);
   }
-  const world = worldOf('values', bad.map(({ table }) => table));
+  const world = worldOf(
+    'values',
+    bad.map(({ table }) => table),
+  );
   const { exitCode, document, stdout, stderr } = await world.ask('run');
   expect(exitCode).toBe(1);
   for (const { table, type, rule } of bad) {
@@ -159,7 +211,11 @@ async function breakUnique(table: string, insert: string): Promise<void> {
 
 test('the same key twice, under an index that should not have it: nothing is published, until it is mended', async () => {
   // in the middle of a part, at a part's end, and where one statement ends and the next begins
-  const twice: Record<string, number> = { 'public.within': 150, 'public.part_end': 200, 'public.statement_end': 37 };
+  const twice: Record<string, number> = {
+    'public.within': 150,
+    'public.part_end': 200,
+    'public.statement_end': 37,
+  };
   for (const [table, key] of Object.entries(twice)) {
     await postgres.sql(`create table ${table} (id integer primary key, note text)`);
     await postgres.sql(`insert into ${table} select i, 'first' from generate_series(1, 300) i`);
@@ -181,7 +237,9 @@ test('the same key twice, under an index that should not have it: nothing is pub
     }
   }
   for (const table of Object.keys(twice)) {
-    await postgres.sql(`set enable_indexscan = off; delete from ${table} where note = 'second'; reset enable_indexscan`);
+    await postgres.sql(
+      `set enable_indexscan = off; delete from ${table} where note = 'second'; reset enable_indexscan`,
+    );
     await postgres.sql(`reindex table ${table}`);
   }
   const mended = await world.ask('run', '--fresh');

@@ -185,8 +185,14 @@ async function connectOnce(address: Address, ssl: object | false): Promise<Conne
     port: address.port,
     database: address.database,
     user: address.user,
-    // a function: without it, `pg` would look for PGPASSWORD and ~/.pgpass
-    password: () => address.password ?? '',
+    // a function: without it, `pg` would look for PGPASSWORD and ~/.pgpass; called when the server asks
+    password: () => {
+      if (address.password !== undefined) return address.password;
+      throw new TidemarkError(
+        'SourceRefused',
+        `${placeOf(address)}: it asks for a password, and source.url has none`,
+      );
+    },
     ssl,
     ...(plain !== null && { stream: () => plain.socket }),
     application_name: address.applicationName,
@@ -195,8 +201,15 @@ async function connectOnce(address: Address, ssl: object | false): Promise<Conne
     types: { getTypeParser: () => (text: string | Buffer) => text as string },
   });
   client.on('error', () => {});
-  await client.connect();
-  const { stream } = (client as unknown as Inner).connection;
+  const inner = (client as unknown as Inner).connection;
+  try {
+    await client.connect();
+  } catch (error) {
+    // `pg` leaves the socket open: the server waits for an answer for a minute, and the process with it
+    inner.stream.destroy();
+    throw error;
+  }
+  const { stream } = inner;
   return { client, stream, tap: plain?.tap ?? streamTap(stream) };
 }
 

@@ -28,6 +28,8 @@ export type DescribedColumn = {
 export type StatementHandlers = {
   /** the RowDescription of a SELECT before the COPY; throws to stop */
   described(columns: readonly DescribedColumn[]): void;
+  /** a row of that SELECT; throws to stop */
+  selected(): void;
   copying(fields: number): void;
   segment(segment: Segment): void;
   /** ReadyForQuery; `rows` as CommandComplete of the COPY counts them */
@@ -78,6 +80,9 @@ function frameReader(handlers: StatementHandlers, giveBack: () => void): (chunk:
     switch (String.fromCharCode(type)) {
       case 'T':
         handlers.described(describedColumns(frame));
+        return;
+      case 'D':
+        handlers.selected();
         return;
       case 'H':
         if (frame[headBytes] !== 1) throw violation('not binary');

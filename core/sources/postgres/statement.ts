@@ -25,10 +25,13 @@ export function rangeQuery(table: CatalogTable, after: string | null, upTo: stri
 
 /**
  * Two statements in one message, thus in one transaction: the first describes the columns as they are now and
- * takes the lock that keeps them so until the COPY is through.
+ * takes the lock that keeps them so until the COPY is through. It brings a row only where the key `after` is there
+ * twice (under a corrupt index): the COPY begins behind all of them, and would lose those that no COPY has brought.
  */
 export function copyRange(table: CatalogTable, after: string | null, upTo: string, rows: number): string {
   const columns = table.columns.map((column) => `t.${identifier(column.name)}`).join(', ');
-  return `SELECT ${columns} ${fromTable(table)} LIMIT 0;
+  const second =
+    after === null ? 'LIMIT 0' : `WHERE ${keyColumn(table)} = ${keyConstant(table, after)} LIMIT 1 OFFSET 1`;
+  return `SELECT ${columns} ${fromTable(table)} ${second};
     COPY (${rangeQuery(table, after, upTo, rows)}) TO STDOUT (FORMAT binary)`;
 }

@@ -105,6 +105,12 @@ export function runStatements(
     });
     sendStatement(through, copyRange(table, after, range.upTo, rowsWanted), {
       described: (columns) => checkColumns(table, columns),
+      selected() {
+        throw new TidemarkError(
+          'KeyViolated',
+          `${where}: the key column ${table.description.key.column} has the same value twice`,
+        );
+      },
       copying(fields) {
         if (fields !== table.columns.length)
           throw new TidemarkError('ProtocolViolation', `${where}: COPY brings ${fields} columns`);

@@ -140,9 +140,11 @@ test('the first plan of a run is the plan, whatever has become of the table sinc
 });
 
 test('two Plans of one run at once agree on the plan', async () => {
-  const pause = pauseAt(0, 'before');
+  // at its put: it has found no plan
+  const pause = pauseAt(1, 'before');
   const first = planned({}, gatedPlaces({ store: embedded.store }, pause.gate));
   await pause.asleep;
+  expect(pause.calls).toEqual(['store.get', 'store.put']);
   source.tables.get('a')!.rows = numberedRows(100);
   const second = await planned();
   source.tables.get('a')!.rows = numberedRows(5);

@@ -66,6 +66,7 @@ describe('a Publish that meets a fault at any call, and one after it', () => {
       expect(['published', 'over']).toContain((await shop.publish(run)).status);
       await fault.land();
       await expectPublished({ shop, run });
+      if (at % 4 > 0) return;
       // what was left over goes with the next run
       shop.source.tables.get('a')!.rows = later;
       const next = await shop.plan();
@@ -109,6 +110,8 @@ describe('a Publish that sleeps at any call', () => {
     '%s it, while another one publishes the same run and a new one',
     async (moment) => {
       await each(await callsOfPublish(), async (at) => {
+        // half of the moments each: after a call is nearly before the next one
+        if ((at % 2 === 0) === (moment === 'after')) return;
         const { shop, run } = await secondRunCopied();
         const pause = pauseAt(at, moment);
         const zombie = shop.publish(run, { gate: pause.gate });

@@ -142,13 +142,22 @@ describe('sweeping', () => {
     expect(await under(embedded, foreign)).toHaveLength(1);
   });
 
-  test('more than a thousand files', async () => {
+  test('of more files than one request deletes', async () => {
     const { keys } = embedded.freshSync();
-    await Promise.all(
-      Array.from({ length: 1003 }, (_, n) => put(keys.staged('R', a, 0, n, 'x', 'parquet'), 'x')),
-    );
-    await sweepStagingOf(embedded.store, keys, 'R');
-    expect(await under(embedded, keys.stagingOfSync)).toEqual([]);
+    const all = Array.from({ length: 2005 }, (_, n) => keys.staged('R', a, 0, n, 'x', 'parquet'));
+    const deleted: string[] = [];
+    const store = {
+      ...embedded.store,
+      async *list() {
+        for (const key of all) yield { key, size: 1 };
+      },
+      async delete(batch: readonly string[]) {
+        expect(batch.length).toBeLessThanOrEqual(1000);
+        deleted.push(...batch);
+      },
+    };
+    await sweepStagingOf(store, keys, 'R');
+    expect(deleted).toEqual(all);
   });
 
   test('data of runs before the snapshot’s, but for the one before it and all that is newer', async () => {

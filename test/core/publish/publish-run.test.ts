@@ -21,6 +21,9 @@ test('a run that is whole: files, manifest, head, pointer, run; nothing left in 
   const shop = lake(embedded, { a: rows, nothing: [] }, { chunk: 3, part: 2 });
   const { run, orders } = await shop.plan();
   await shop.copy(orders);
+  // of an attempt that died before it could commit
+  const leftOver = shop.keys.staged(run, a, 0, 9, 'dead', 'parquet');
+  await embedded.store.put(leftOver, Buffer.of(), sha256Of([]), { mediaType: 'text/plain' });
   expect(await shop.pointer('a')).toBeNull();
   const published = await shop.publish(run);
   const pointer = (await shop.pointer('a'))!;
@@ -257,6 +260,9 @@ test('renames what attempts that died had committed and not renamed', async () =
     })
     .catch(() => {});
   expect(await under(embedded, shop.keys.dataOf(a))).toEqual([]);
+  expect(await under(embedded, shop.keys.stagingOf(run))).toHaveLength(1);
+  // another execution adopts the run: what is committed in it is not swept
+  expect((await shop.plan()).run).toBe(run);
   expect(await under(embedded, shop.keys.stagingOf(run))).toHaveLength(1);
   expect(await shop.publish(run)).toMatchObject({ status: 'published' });
   expect(await shop.read('a')).toEqual(rows);

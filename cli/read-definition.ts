@@ -22,6 +22,23 @@ export const readDefinition = (context: Context): Definition =>
   loadDefinition(definitionText(context), context.definitionFile, context.surroundings.environment);
 
 /**
+ * For commands that start something: also an address that none can be reached by is found before anything is started.
+ *
+ * @throws TidemarkError as `readDefinition`
+ */
+export async function readDefinitionToRun(context: Context): Promise<Definition> {
+  const definition = readDefinition(context);
+  const { parseAddress } = await import('../core/sources/postgres/connect.ts');
+  try {
+    parseAddress(definition.source.url);
+  } catch (error) {
+    if (!(error instanceof TidemarkError)) throw error;
+    throw new TidemarkError(error.code, `${context.definitionFile}: ${error.message}`);
+  }
+  return definition;
+}
+
+/**
  * For commands that only look at what is stored: the source's address may be missing from the environment, the name
  * and the target may not.
  *

@@ -9,7 +9,7 @@ import { exitCodes, shown } from '../errors.ts';
 import { type Followed, follow, isAlive } from '../follow.ts';
 import { again, runCommand, startingWords } from '../next-steps.ts';
 import { partName } from '../progress.ts';
-import { readDefinition } from '../read-definition.ts';
+import { readDefinitionToRun } from '../read-definition.ts';
 import { committedWords } from '../run-start.ts';
 import { allParts } from '../sighting.ts';
 
@@ -26,7 +26,7 @@ export async function findRun(cloud: Cloud, sync: string, id: string): Promise<R
 /** Redrives the last execution of a run and watches it to the end. */
 export async function redrive(context: Context, id: string | null): Promise<Answer> {
   const { surroundings, home, definitionFile } = context;
-  const definition = readDefinition(context);
+  const definition = await readDefinitionToRun(context);
   note(context, startingWords(context));
   const cloud = await surroundings.openCloud({
     home,

@@ -6,7 +6,7 @@ import { closeDisplay, displayFor } from '../display-choice.ts';
 import { answerOf } from '../ending.ts';
 import { type Followed, follow } from '../follow.ts';
 import { startingWords } from '../next-steps.ts';
-import { readDefinition } from '../read-definition.ts';
+import { readDefinitionToRun } from '../read-definition.ts';
 import { beginningLines, beginningOf, committedBefore, formerRun } from '../run-start.ts';
 
 const isPublished = ({ run }: Followed): boolean => run?.status === 'published';
@@ -17,7 +17,7 @@ export async function run(
   options: { readonly fresh: boolean; readonly count: boolean },
 ): Promise<Answer> {
   const { surroundings, home, definitionFile } = context;
-  const definition = readDefinition(context);
+  const definition = await readDefinitionToRun(context);
   // before the copying: what is not installed is better known at once
   const counter = options.count ? await openFileCounter() : null;
   try {

@@ -82,6 +82,7 @@ function feed(bytes: Buffer, sizes: readonly number[]): Outcome {
   };
   sendStatement(session, 'COPY', {
     described: () => {},
+    selected: () => {},
     copying: (fields) => {
       outcome.fields = fields;
     },

@@ -189,6 +189,11 @@ test('a key that is not what its index says', async () => {
     code: 'KeyViolated',
     message: 'public.twice: the key column id has the same value twice',
   });
+  // the same where one statement ends with the first of the two: the next one would begin behind both
+  const apart = { ...limits, statementRows: 2 };
+  await expect(readWhole(source, twice, { after: null, upTo: '9' }, apart)).rejects.toMatchObject({
+    code: 'KeyViolated',
+  });
 });
 
 test('a server that is not there', async () => {

@@ -82,18 +82,21 @@ export type Claim = {
 export async function claimHome(home: string): Promise<Claim | Endpoints> {
   const mine = { pid: process.pid, began: beganAt(process.pid), endpoints: null };
   const giveUpMs = Date.now() + patienceMs;
+  const unusable = (cause: unknown): TidemarkError =>
+    new TidemarkError('CloudBroken', `the folder ${home} cannot be used: ${(cause as Error).message}`, {
+      cause,
+    });
   for (;;) {
     try {
       mkdirSync(home, { recursive: true });
+    } catch (error) {
+      throw unusable(error); // EEXIST, too: what is there is no folder
+    }
+    try {
       write(home, mine, 'wx');
       break;
     } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException;
-      if (code !== 'EEXIST') {
-        throw new TidemarkError('CloudBroken', `the folder ${home} cannot be used: ${message}`, {
-          cause: error,
-        });
-      }
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw unusable(error);
     }
     const other = read(home);
     if (other && isAlive(other)) {

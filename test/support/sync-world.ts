@@ -72,8 +72,8 @@ export function syncWorld(
   const lake = join(home, 's3', bucket);
   const folderOf = (table: string): string => join(name, table);
   const args = ['--config', config, '--home', home];
-  const start = (...words: string[]): Started => startTidemark([...words, ...args], environment);
-  const run = (...words: string[]): Promise<Ended> => runTidemark([...words, ...args], environment);
+  const start = (...words: string[]): Started => startTidemark([...args, ...words], environment);
+  const run = (...words: string[]): Promise<Ended> => runTidemark([...args, ...words], environment);
   const pointer = (table: string): SeenPointer | null => readPointer(home, bucket, folderOf(table));
   const dataFiles = (table: string): string[] => filesUnder(join(lake, folderOf(table), 'data'));
   const define = (changes: DefinitionChanges): void => {

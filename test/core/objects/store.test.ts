@@ -212,14 +212,14 @@ describe('a copy that is answered with status 200 and an error inside', () => {
 });
 
 describe('list and delete', () => {
-  test('objects in the order of their keys, over pages; folders', async () => {
+  test('objects in the order of their keys; folders', async () => {
     const at = folder();
-    const numbers = Array.from({ length: 1005 }, (_, i) => i);
+    const numbers = Array.from({ length: 45 }, (_, i) => i);
     await inParallel(numbers, 25, async (i) => {
       await put(`${at}${i % 3}/${String(i).padStart(4, '0')}`, 'x');
     });
     const listed = await collect(store.list(at));
-    expect(listed).toHaveLength(1005);
+    expect(listed).toHaveLength(45);
     expect(listed.map(({ key }) => key)).toEqual(listed.map(({ key }) => key).sort());
     expect(listed[0]).toEqual({ key: `${at}0/0000`, size: 1 });
     expect(await collect(store.listFolders(at))).toEqual([`${at}0/`, `${at}1/`, `${at}2/`]);

@@ -1,10 +1,9 @@
-import { isDeepStrictEqual } from 'node:util';
 import { formatTableName } from '../definition/table-name.ts';
 import { TidemarkError } from '../errors.ts';
 import { batchRowsMax } from '../formats/column.ts';
 import type { AttemptStamp, ChunkId, Ledger, Part } from '../ledger/ledger.ts';
 import type { ChunkOrder } from '../plan/chunk-order.ts';
-import type { Source, TableDescription } from '../sources/source.ts';
+import type { Source } from '../sources/source.ts';
 import { type CommitPlaces, commitPart } from './commit.ts';
 import { encodeParts } from './encode-parts.ts';
 import { renamePart } from './rename.ts';
@@ -28,40 +27,6 @@ export type Clock = {
 /** Kept free at an invocation's end, to stage, commit and rename the part at hand. */
 const reserveMsMax = 30_000;
 
-function holdAgainstPlan(planned: TableDescription, found: TableDescription): void {
-  const name = formatTableName(planned);
-  if (planned.identity !== found.identity) {
-    throw new TidemarkError(
-      'TableChanged',
-      `table ${name}: another table (or database) stands under this name since the run was planned`,
-    );
-  }
-  for (const column of planned.columns) {
-    const now = found.columns.find(({ id }) => id === column.id);
-    const place = `table ${name}, column ${JSON.stringify(column.name)}`;
-    if (!now) throw new TidemarkError('TableChanged', `${place}: dropped since the run was planned`);
-    if (!isDeepStrictEqual(column, now)) {
-      throw new TidemarkError(
-        'TableChanged',
-        `${place}: planned as ${column.name} ${column.sourceType}${column.nullable ? '' : ' NOT NULL'}, found as ${now.name} ${now.sourceType}${now.nullable ? '' : ' NOT NULL'}`,
-      );
-    }
-  }
-  const added = found.columns.find(({ id }) => !planned.columns.some((column) => column.id === id));
-  if (added) {
-    throw new TidemarkError(
-      'TableChanged',
-      `table ${name}, column ${JSON.stringify(added.name)}: added since the run was planned`,
-    );
-  }
-  if (!isDeepStrictEqual(planned.key, found.key)) {
-    throw new TidemarkError(
-      'TableChanged',
-      `table ${name}: planned along key ${JSON.stringify(planned.key.column)}, which is now ${JSON.stringify(found.key.column)}`,
-    );
-  }
-}
-
 /** An attempt that began later than mine has taken over: I am the zombie. Equal times are told apart by id. */
 const isLater = (other: AttemptStamp, mine: AttemptStamp): boolean =>
   other.startedAt > mine.startedAt || (other.startedAt === mine.startedAt && other.id > mine.id);
@@ -74,7 +39,7 @@ const isLater = (other: AttemptStamp, mine: AttemptStamp): boolean =>
  * While a part is staged, committed and renamed, the next one is already being read; it is committed only after the
  * one before has its final name.
  *
- * @throws TidemarkError of the source, the store, the ledger; TableChanged
+ * @throws TidemarkError of the source (TableChanged among them), the store, the ledger
  */
 export async function copyChunk(
   places: CopyPlaces,
@@ -102,14 +67,6 @@ export async function copyChunk(
     return outcome('done');
   }
   const { range, description, limits } = order;
-  holdAgainstPlan(
-    description,
-    await source.describe(
-      description,
-      description.columns.filter(({ transfer }) => transfer === 'text').map(({ name }) => name),
-      description.key.column,
-    ),
-  );
 
   for (;;) {
     const step = await copyFrom(last);
@@ -181,7 +138,11 @@ export async function copyChunk(
 
 async function isOver(ledger: Ledger, { sync, run }: { sync: string; run: string }): Promise<boolean> {
   const found = await ledger.run(sync, run);
-  return found?.status !== 'running';
+  if (found) return found.status !== 'running';
+  throw new TidemarkError(
+    'ProtocolViolation',
+    `the ledger has no run ${run} of ${sync}: it was deleted, or replaced`,
+  );
 }
 
 /** A committed part's file has vanished. That is in order only after its run has ended and was swept. */

@@ -22,7 +22,7 @@ const headIsAsSeen = '#run = :seenRun AND execution = :seenExecution';
 const runIsRunning = '#status = :running';
 const noLaterRunHasClaimed = 'attribute_not_exists(claimedBy) OR claimedBy <= :run';
 const claimedByThisRun = 'claimedBy = :run';
-const snapshotIsAnother = '(attribute_not_exists(#snapshot) OR #snapshot.#run <> :run)';
+const snapshotIsAnother = '(attribute_not_exists(snapshotRun) OR snapshotRun <> :run)';
 
 /** DynamoDB as Tidemark uses it. The endpoint comes from the environment (AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL). */
 export const dynamodbClient = (config: DynamoDBClientConfig = {}): DynamoDBClient =>
@@ -251,9 +251,9 @@ export function dynamodbLedger(client: DynamoDBClient, tableName: string): Ledge
         await update(
           items.tableKey(sync, table),
           // SET reads old values: `previousRun` becomes the run of the snapshot that this write replaces
-          'SET #version = if_not_exists(#version, :zero) + :one, #snapshot = :snapshot, previousRun = if_not_exists(#snapshot.#run, :none)',
+          'SET #version = if_not_exists(#version, :zero) + :one, #snapshot = :snapshot, snapshotRun = :run, previousRun = if_not_exists(snapshotRun, :none)',
           `${claimedByThisRun} AND ${snapshotIsAnother}`,
-          { '#run': 'run', '#version': 'version', '#snapshot': 'snapshot' },
+          { '#version': 'version', '#snapshot': 'snapshot' },
           { ':run': snapshot.run, ':snapshot': snapshot, ':zero': 0, ':one': 1, ':none': null },
         ),
       );

@@ -114,7 +114,13 @@ export async function publishRun(
 ): Promise<PublishedRun> {
   const { ledger, store, keys } = places;
   const found = await ledger.run(sync, run);
-  if (found?.status !== 'running') return { status: 'over', sync, run };
+  if (!found) {
+    throw new TidemarkError(
+      'ProtocolViolation',
+      `the ledger has no run ${run} of ${sync}: it was deleted, or replaced`,
+    );
+  }
+  if (found.status !== 'running') return { status: 'over', sync, run };
 
   const logs = await readLogs(ledger, sync, run);
   const heads: TableHead[] = [];

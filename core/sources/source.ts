@@ -74,6 +74,10 @@ export interface Source {
    * Reads a range in key order, by short statements, each its own read-only transaction. Reads ahead by a
    * bounded number of bytes. The caller may stop after any batch (return from the loop); the rows after
    * `batch.lastKey` are then read by whoever goes on.
+   *
+   * Holds the table against the description before the first row and at every statement: another table, a planned
+   * column that is gone or of another type, a key that is no key any more are TableChanged, KeyMissing or KeyUnsupported.
+   * Columns that were added since are left out.
    */
   read(table: TableDescription, range: KeyRange, limits: ReadLimits): AsyncIterable<Batch>;
   close(): Promise<void>;

@@ -2,7 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parquetMetadata } from 'hyparquet';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { TidemarkError } from '../../../core/errors.ts';
-import type { TableDescription } from '../../../core/sources/source.ts';
 import { type Embedded, startEmbedded } from '../../support/embedded.ts';
 import { numberedRows, type Row } from '../../support/memory-source.ts';
 import { type ChunkFixture, chunkFixture, expectWhole, keysUnder, rowsOfFile } from './chunk-fixture.ts';
@@ -299,71 +298,11 @@ describe('the run is over', () => {
   });
 });
 
-describe('the table has changed since the run was planned', () => {
-  const column =
-    (change: object, at = 1) =>
-    (description: TableDescription) => ({
-      ...description,
-      columns: description.columns.map((one, i) => (i === at ? { ...one, ...change } : one)),
-    });
-  const changes: [string, (description: TableDescription) => TableDescription, string][] = [
-    [
-      'another table under the name',
-      (d) => ({ ...d, identity: 'other' }),
-      'another table (or database) stands',
-    ],
-    ['a column dropped', (d) => ({ ...d, columns: d.columns.slice(0, 1) }), 'column "note": dropped since'],
-    [
-      'a column added',
-      (d) => ({ ...d, columns: [...d.columns, { ...d.columns[1]!, id: 3, name: 'more' }] }),
-      'column "more": added since',
-    ],
-    [
-      'another type',
-      column({ sourceType: 'json', type: { kind: 'json' } }),
-      'planned as note text, found as note json',
-    ],
-    [
-      'another modifier',
-      column({ sourceType: 'varchar(3)' }),
-      'planned as note text, found as note varchar(3)',
-    ],
-    ['a column renamed', column({ name: 'remark' }), 'planned as note text, found as remark text'],
-    ['NOT NULL added', column({ nullable: false }), 'found as note text NOT NULL'],
-    [
-      'another key',
-      (d) => ({ ...d, key: { column: 'note', sourceType: 'text' } }),
-      'along key "id", which is now "note"',
-    ],
-  ];
-
-  test.for(changes)('%s', async ([, change, message]) => {
-    const fixture = await chunkFixture(embedded, numberedRows(5));
-    const table = fixture.places.source.tables.get('orders')!;
-    const planned = table.description;
-    table.description = change(planned);
-    await expect(fixture.invoke()).rejects.toMatchObject({
-      code: 'TableChanged',
-      message: expect.stringContaining(message),
-    });
-    expect(await fixture.log()).toEqual([]);
-    table.description = planned;
-    expect((await fixture.invoke()).status).toBe('done');
-  });
-
-  test('notes are for people: they may differ', async () => {
-    const fixture = await chunkFixture(embedded, numberedRows(5));
-    const table = fixture.places.source.tables.get('orders')!;
-    table.description = { ...table.description, notes: ['new'] };
-    expect((await fixture.invoke()).status).toBe('done');
-  });
-
-  test('a chunk that is done does not ask', async () => {
-    const fixture = await chunkFixture(embedded, numberedRows(5));
-    await fixture.invoke();
-    fixture.places.source.tables.clear();
-    expect(await fixture.invoke()).toEqual({ status: 'done', rows: 0, parts: 0 });
-  });
+test('a chunk that is done does not ask the source', async () => {
+  const fixture = await chunkFixture(embedded, numberedRows(5));
+  await fixture.invoke();
+  fixture.places.source.tables.clear();
+  expect(await fixture.invoke()).toEqual({ status: 'done', rows: 0, parts: 0 });
 });
 
 test('files say which sync, run, table, chunk and part they are', async () => {
@@ -393,7 +332,6 @@ test('an attempt lists nothing, looks at nothing twice, and reads no object: its
     'ledger.commitPart',
     'ledger.lastPart',
     'ledger.run',
-    'source.describe',
     'source.read.next',
     'store.copyToAbsent',
     'store.delete',

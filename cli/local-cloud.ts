@@ -23,7 +23,6 @@ import {
   openStorage,
   startCloud,
 } from '../local/cloud.ts';
-import { liveEndpoints } from '../local/instance.ts';
 import { childWatch } from './child-watch.ts';
 import type { Cloud, Execution, ExecutionStatus } from './cloud.ts';
 import { messageOf } from './failure-message.ts';
@@ -39,8 +38,7 @@ export type LocalCloudOptions = {
 
 export async function openLocalCloud(options: LocalCloudOptions): Promise<Cloud> {
   const { home, definition } = options;
-  const full: LocalCloud | null =
-    options.mode === 'run' || liveEndpoints(home) !== null ? await startCloud(options) : null;
+  const full: LocalCloud | null = options.mode === 'run' ? await startCloud(options) : null;
   const storage = full ?? (await openStorage(home));
   const { endpoints } = storage;
   const common = { region: localRegion, credentials: localCredentials };

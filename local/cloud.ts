@@ -94,7 +94,7 @@ function stackOf(release: () => void): Stack {
 export async function startCloud(options: CloudOptions): Promise<LocalCloud> {
   const home = resolve(options.home);
   const stateMachineArn = stateMachineArnOf(options.definition.name);
-  const claim = await claimHome(home);
+  const claim = await claimHome(home, options.definition.name);
   if ('s3' in claim) {
     return { endpoints: claim, stateMachineArn, windDown: async () => {}, stop: async () => {} };
   }
@@ -202,7 +202,7 @@ async function deployStateMachine(endpoint: string, arn: string, definition: Def
  */
 export async function openStorage(home: string): Promise<{ endpoints: Endpoints; stop(): Promise<void> }> {
   const folder = resolve(home);
-  const claim = await claimHome(folder);
+  const claim = await claimHome(folder, null);
   if ('s3' in claim) return { endpoints: claim, stop: async () => {} };
   const stack = stackOf(claim.release);
   try {

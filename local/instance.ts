@@ -3,7 +3,7 @@
  * that other processes can talk to it instead of opening its files. A file that a killed process left over is found
  * stale by its pid and the time at which that process began.
  */
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TidemarkError } from '../core/errors.ts';
@@ -14,6 +14,8 @@ type Instance = {
   readonly pid: number;
   /** of the process, in the system's own units; null where the system does not tell */
   readonly began: string | null;
+  /** whose functions its servers run; null: none, it only looks */
+  readonly sync: string | null;
   /** null: no servers for others (it starts, or only looks) */
   readonly endpoints: Endpoints | null;
 };
@@ -45,24 +47,20 @@ function read(home: string): Instance | null {
   try {
     return JSON.parse(readFileSync(fileOf(home), 'utf8'));
   } catch {
-    return null; // half written by a process that died; one that lives rewrites it in one step
+    return null; // not by us, or by a system that died with it
   }
 }
 
-function write(home: string, instance: Instance, flag: 'w' | 'wx'): void {
-  if (flag === 'wx') {
-    writeFileSync(fileOf(home), JSON.stringify(instance), { flag });
-    return;
-  }
+/** In one step: nobody ever reads half of it. With `isFirst` it fails with EEXIST where the file is there. */
+function write(home: string, instance: Instance, isFirst: boolean): void {
   const next = `${fileOf(home)}.${process.pid}`;
   writeFileSync(next, JSON.stringify(instance));
-  renameSync(next, fileOf(home));
-}
-
-/** The servers of the living process that works in the folder; null where there is none. */
-export function liveEndpoints(home: string): Endpoints | null {
-  const instance = read(home);
-  return instance && isAlive(instance) ? instance.endpoints : null;
+  try {
+    if (isFirst) linkSync(next, fileOf(home));
+    else renameSync(next, fileOf(home));
+  } finally {
+    rmSync(next, { force: true });
+  }
 }
 
 /** How long to wait for a process that only looks, or is just starting or stopping. */
@@ -76,11 +74,13 @@ export type Claim = {
 
 /**
  * Makes this process the one that works in the folder.
+ * @param sync whose functions are to run here; null: none, to look at what is stored
  * @returns the servers of the process that does already, where there is one
- * @throws TidemarkError CloudBusy where another process holds the folder without servers; CloudBroken
+ * @throws TidemarkError CloudBusy where another process holds the folder without servers, or works on another sync:
+ *   its functions hold that one's definition; CloudBroken
  */
-export async function claimHome(home: string): Promise<Claim | Endpoints> {
-  const mine = { pid: process.pid, began: beganAt(process.pid), endpoints: null };
+export async function claimHome(home: string, sync: string | null): Promise<Claim | Endpoints> {
+  const mine = { pid: process.pid, began: beganAt(process.pid), sync, endpoints: null };
   const giveUpMs = Date.now() + patienceMs;
   const unusable = (cause: unknown): TidemarkError =>
     new TidemarkError('CloudBroken', `the folder ${home} cannot be used: ${(cause as Error).message}`, {
@@ -93,14 +93,17 @@ export async function claimHome(home: string): Promise<Claim | Endpoints> {
       throw unusable(error); // EEXIST, too: what is there is no folder
     }
     try {
-      write(home, mine, 'wx');
+      write(home, mine, true);
       break;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw unusable(error);
     }
     const other = read(home);
     if (other && isAlive(other)) {
-      if (other.endpoints) return other.endpoints;
+      if (other.endpoints && (sync === null || other.sync === sync)) return other.endpoints;
+      if (other.endpoints) {
+        throw new TidemarkError('CloudBusy', `process ${other.pid} works in ${home}, on sync ${other.sync}`);
+      }
       if (Date.now() > giveUpMs) {
         throw new TidemarkError(
           'CloudBusy',
@@ -113,7 +116,7 @@ export async function claimHome(home: string): Promise<Claim | Endpoints> {
     }
   }
   return {
-    announce: (endpoints) => write(home, { ...mine, endpoints }, 'w'),
+    announce: (endpoints) => write(home, { ...mine, endpoints }, false),
     release: () => rmSync(fileOf(home), { force: true }),
   };
 }

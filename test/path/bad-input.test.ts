@@ -3,11 +3,13 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync }
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { runTidemark } from '../support/command-line.ts';
 import { compareWithSource } from '../support/compare-with-source.ts';
 import { type TestPostgres, testPostgres } from '../support/postgres.ts';
 import { type SyncWorld, syncWorld } from '../support/sync-world.ts';
+
+vi.setConfig({ testTimeout: 180_000 });
 
 let folder: string;
 let postgres: TestPostgres;
@@ -207,9 +209,9 @@ describe('the home folder', () => {
     mkdirSync(world.home);
     const endpoints = { s3: 'http://127.0.0.1:1', dynamodb: 'http://127.0.0.1:1', sfn: 'http://127.0.0.1:1' };
     for (const left of [
-      JSON.stringify({ pid: 2 ** 22 + 1, began: '1', endpoints }),
+      JSON.stringify({ pid: 2 ** 22 + 1, began: '1', sync: 'stale', endpoints }),
       // its id is another process's by now
-      JSON.stringify({ pid: process.pid, began: '1', endpoints }),
+      JSON.stringify({ pid: process.pid, began: '1', sync: 'stale', endpoints }),
       '{"pid": 12',
       '',
       'null',
@@ -221,7 +223,7 @@ describe('the home folder', () => {
     }
     writeFileSync(
       join(world.home, 'instance.json'),
-      JSON.stringify({ pid: process.pid, began: '1', endpoints }),
+      JSON.stringify({ pid: process.pid, began: '1', sync: 'stale', endpoints }),
     );
     await expectPublished(world);
     expect(existsSync(join(world.home, 'instance.json'))).toBe(false);

@@ -2,10 +2,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { compareWithSource } from '../support/compare-with-source.ts';
 import { type TestPostgres, testPostgres } from '../support/postgres.ts';
 import { type SyncWorld, syncWorld } from '../support/sync-world.ts';
+
+vi.setConfig({ testTimeout: 180_000 });
 
 const rows = 600;
 let folder: string;
@@ -49,38 +51,33 @@ const changes: Readonly<Record<string, Change>> = {
   'public.retyped': {
     sql: (table) => `alter table ${table} alter amount type bigint`,
     code: 'TableChanged',
-    message: /"amount": planned as amount integer, found as amount bigint/,
+    message: /column amount was integer, is now bigint/,
   },
   'public.narrowed': {
     sql: (table) => `alter table ${table} alter note type varchar(80)`,
     code: 'TableChanged',
-    message: /"note": planned as note text, found as note character varying\(80\)/,
+    message: /column note was text, is now character varying\(80\)/,
   },
   'public.renamed': {
     sql: (table) => `alter table ${table} rename note to remark`,
     code: 'TableChanged',
-    message: /planned as note text, found as remark text/,
+    message: /column note is now called remark/,
   },
   'public.dropped': {
     sql: (table) => `alter table ${table} drop column note`,
     code: 'TableChanged',
-    message: /"note": dropped since the run was planned/,
-  },
-  'public.added': {
-    sql: (table) => `alter table ${table} add column extra integer default 5`,
-    code: 'TableChanged',
-    message: /"extra": added since the run was planned/,
+    message: /column note is gone/,
   },
   'public.nullable': {
     sql: (table) => `alter table ${table} alter code drop not null`,
     code: 'TableChanged',
-    message: /planned as code text NOT NULL, found as code text/,
+    message: /column code may be NULL now/,
   },
   'public.remade': {
     sql: (table) =>
       `drop table ${table}; create table ${table} (id integer primary key, amount integer, note text, code text not null); insert into ${table} values (1, 2, 'three', 'four')`,
     code: 'TableChanged',
-    message: /another table .* stands under this name/,
+    message: /another table than the one that was planned/,
   },
   'public.key_moved': {
     sql: (table) => `alter table ${table} drop constraint key_moved_pkey, add primary key (code)`,
@@ -101,7 +98,7 @@ const changes: Readonly<Record<string, Change>> = {
 };
 
 test('killed, altered, run again: TableChanged; the snapshot before stays; --fresh publishes the new shape', async () => {
-  const tables = ['public.first', ...Object.keys(changes)];
+  const tables = ['public.first', 'public.added', ...Object.keys(changes)];
   for (const table of tables) await makeTable(table, 'old');
   const world = syncWorld(folder, 'altered', {
     source: { type: 'postgres', url: postgres.url },
@@ -119,6 +116,7 @@ test('killed, altered, run again: TableChanged; the snapshot before stays; --fre
   killed.killGroup();
   await killed.ended;
   for (const [table, { sql }] of Object.entries(changes)) await postgres.sql(sql(table));
+  await postgres.sql('alter table public.added add column extra integer default 5');
 
   const again = await world.ask('run');
   expect(again.exitCode).toBe(1);
@@ -127,7 +125,7 @@ test('killed, altered, run again: TableChanged; the snapshot before stays; --fre
     began: 'adopted',
     error: { code: 'RunIncomplete' },
   });
-  expect(again.document.error!.message).toMatch(/1 of 11 tables published/);
+  expect(again.document.error!.message).toMatch(/2 of 11 tables published/);
   for (const [table, { code, message }] of Object.entries(changes)) {
     const problem = again.document.tables!.find((one) => one.table === table)!.problem;
     expect({ table, code: problem?.code }).toEqual({ table, code });
@@ -138,8 +136,14 @@ test('killed, altered, run again: TableChanged; the snapshot before stays; --fre
     expect(world.pointer(table)).toEqual(before.get(table));
     expect(world.faults(table)).toEqual([]);
   }
-  expect(world.pointer('public.first')!.version).toBe(2);
-  expect(await lakeAgrees(world, 'public.first')).toBe(true);
+  // a column that has come since is the next run's
+  for (const table of ['public.first', 'public.added']) {
+    expect(world.pointer(table)).toMatchObject({
+      version: 2,
+      schema: expect.objectContaining({ length: 4 }),
+    });
+    expect(await lakeAgrees(world, table)).toBe(true);
+  }
 
   await makeTable('public.gone', 'new', 60);
   await postgres.sql(
@@ -150,11 +154,10 @@ test('killed, altered, run again: TableChanged; the snapshot before stays; --fre
   expect(fresh.document).toMatchObject({ outcome: 'published', abandoned: again.document.run });
   for (const table of tables) {
     expect({ table, agrees: await lakeAgrees(world, table) }).toEqual({ table, agrees: true });
-    expect(world.pointer(table)!.version).toBe(
-      before.get(table)!.version + (table === 'public.first' ? 2 : 1),
-    );
+    expect(world.pointer(table)!.version).toBe(/first|added/.test(table) ? 3 : 2);
   }
-}, 120_000);
+  expect(world.pointer('public.added')).toMatchObject({ schema: expect.objectContaining({ length: 5 }) });
+});
 
 test('altered while an attempt is at work: what it reads afterwards is not mixed with what it read before', async () => {
   const table = 'public.at_work';
@@ -182,7 +185,7 @@ test('altered while an attempt is at work: what it reads afterwards is not mixed
   expect(fresh.exitCode, fresh.stdout).toBe(0);
   expect(await lakeAgrees(world, table)).toBe(true);
   expect(world.strays(table)).toEqual([]);
-}, 90_000);
+});
 
 test('the key loses its constraint while an attempt is at work, and gets the same value twice and NULLs', async () => {
   const table = 'public.key_lost';
@@ -221,4 +224,4 @@ test('the key loses its constraint while an attempt is at work, and gets the sam
   const mended = await world.ask('redrive');
   expect(mended.exitCode, mended.stdout).toBe(0);
   expect(await lakeAgrees(world, table)).toBe(true);
-}, 90_000);
+});

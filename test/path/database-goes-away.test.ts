@@ -4,11 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type RunningPostgres, startPostgres } from '../../local/postgres.ts';
 import { compareWithSource } from '../support/compare-with-source.ts';
 import { type SyncWorld, syncWorld } from '../support/sync-world.ts';
 import { type TcpGate, tcpGate } from '../support/tcp-gate.ts';
+
+vi.setConfig({ testTimeout: 180_000 });
 
 const rows = 6_000;
 const table = 'public.readings';
@@ -154,7 +156,11 @@ test('a second process at work on the same home: exit code 75, and the first is 
   expect(third.exitCode, third.stderr).toBe(75);
   expect(status.exitCode, status.stderr).toBe(0);
   expect(stranger.exitCode, stranger.stdout + stranger.stderr).toBe(75);
-  expect(JSON.parse(stranger.stdout).error).toMatchObject({ code: 'CloudBusy' });
+  expect(JSON.parse(stranger.stdout).error).toMatchObject({
+    code: 'CloudBusy',
+    message: expect.stringMatching(/process \d+ works in .*twice-home, on sync twice$/),
+    next: expect.stringContaining('--home'),
+  });
   const { exitCode, stderr, stdout } = await running.ended;
   expect(exitCode, stderr).toBe(0);
   expect(JSON.parse(stdout)).toMatchObject({ outcome: 'published', run: second.document.run });

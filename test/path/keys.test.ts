@@ -5,11 +5,13 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { compareWithSource } from '../support/compare-with-source.ts';
 import { type TestPostgres, testPostgres } from '../support/postgres.ts';
 import { randomFrom, seedOfThisRun } from '../support/random.ts';
 import { type SyncWorld, syncWorld } from '../support/sync-world.ts';
+
+vi.setConfig({ testTimeout: 180_000 });
 
 const rows = 3_000;
 
@@ -200,4 +202,4 @@ test(`every key type, killed three times on the way and resumed (TIDEMARK_SEED=$
     expect(new Set(files.map((file) => file.replace(/-\d+\.parquet$/, ''))).size).toBeGreaterThanOrEqual(3);
     expect(files.length).toBeGreaterThan(rows / 150);
   }
-}, 180_000);
+});

@@ -3,10 +3,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { compareWithSource } from '../support/compare-with-source.ts';
 import { type TestPostgres, testPostgres } from '../support/postgres.ts';
 import { type SyncWorld, syncWorld } from '../support/sync-world.ts';
+
+vi.setConfig({ testTimeout: 180_000 });
 
 const secret = 'a-secret-word';
 let folder: string;
@@ -160,7 +162,7 @@ test('check finds the same, and ends at once', async () => {
       ]),
     });
   }
-}, 20_000);
+});
 
 test('a URL that is none, or asks for what is not known: exit code 2, before anything is started', async () => {
   for (const [url, message] of [

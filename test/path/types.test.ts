@@ -5,10 +5,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { compareWithSource, withBothSides } from '../support/compare-with-source.ts';
 import { type TestPostgres, testPostgres } from '../support/postgres.ts';
 import { syncWorld } from '../support/sync-world.ts';
+
+vi.setConfig({ testTimeout: 180_000 });
 
 const rows = 100_000;
 
@@ -321,7 +323,7 @@ test('every type, with NULLs and the ends of each, is read back as it was', asyn
     expect(await one(`select max(length(c_text)) from lake`)).toBe(1_048_576);
     expect(await one(`select count(*) from lake where c_char = 'c7      '`)).toBeGreaterThan(0);
   });
-}, 120_000);
+});
 
 test('odd names of schemas, tables and columns: found, copied, and in a folder of their own', async () => {
   const odd: Record<string, { schema: string; table: string; folder: string }> = {

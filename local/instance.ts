@@ -3,8 +3,17 @@
  * that other processes can talk to it instead of opening its files. A file that a killed process left over is found
  * stale by its pid and the time at which that process began.
  */
-import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TidemarkError } from '../core/errors.ts';
 
@@ -63,6 +72,18 @@ function write(home: string, instance: Instance, isFirst: boolean): void {
   }
 }
 
+/** Not by `recursive`: Node 20 goes round for ever where a file system refuses with ENOENT, as /proc does. */
+function makeFolder(folder: string): void {
+  if (existsSync(folder) && statSync(folder).isDirectory()) return;
+  if (!existsSync(dirname(folder))) makeFolder(dirname(folder));
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    // another process may have made it meanwhile; what is there may also be a file
+    if (!existsSync(folder) || !statSync(folder).isDirectory()) throw error;
+  }
+}
+
 /** How long to wait for a process that only looks, or is just starting or stopping. */
 const patienceMs = 10_000;
 
@@ -88,7 +109,7 @@ export async function claimHome(home: string, sync: string | null): Promise<Clai
     });
   for (;;) {
     try {
-      mkdirSync(home, { recursive: true });
+      makeFolder(home);
     } catch (error) {
       throw unusable(error); // EEXIST, too: what is there is no folder
     }

@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { scratchFolder } from '../support/scratch-folder.ts';
 
 const command = fileURLToPath(new URL('../../cli/tidemark.js', import.meta.url));
 
@@ -24,7 +25,7 @@ function run(args: readonly string[], before: readonly string[] = [], cwd = tmpd
 
 describe('the command itself', () => {
   it('works from any folder, whatever tsconfig.json lies there', async () => {
-    const cwd = mkdtempSync(join(tmpdir(), 'tidemark-cwd-'));
+    const cwd = scratchFolder();
     writeFileSync(join(cwd, 'tsconfig.json'), '{ this is no JSON');
     expect(await run(['status', '--json'], [], cwd)).toEqual({
       code: 2,
@@ -34,7 +35,7 @@ describe('the command itself', () => {
   });
 
   it('says so on a Node that is too old', async () => {
-    const old = join(mkdtempSync(join(tmpdir(), 'tidemark-node-')), 'old.cjs');
+    const old = join(scratchFolder(), 'old.cjs');
     writeFileSync(old, `Object.defineProperty(process.versions, 'node', { value: '18.20.4' });`);
     expect(await run(['--help'], ['--require', old])).toEqual({
       code: 2,

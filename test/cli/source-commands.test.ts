@@ -1,5 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { agree, countTables } from '../../cli/counts.ts';
@@ -8,6 +7,7 @@ import { TidemarkError } from '../../core/errors.ts';
 import type { Source, SourceColumn, TableDescription } from '../../core/sources/source.ts';
 import { fakeCloud, keys } from '../support/fake-cloud.ts';
 import { definitionFile, fakeSurroundings } from '../support/fake-surroundings.ts';
+import { scratchFolder } from '../support/scratch-folder.ts';
 
 const column = (id: number, name: string, over: Partial<SourceColumn>): SourceColumn => ({
   id,
@@ -55,7 +55,7 @@ const source = (over: Partial<Source> = {}): Source => ({
 });
 
 async function called(args: readonly string[], over: Partial<Source> = {}, file = definitionFile()) {
-  const home = join(mkdtempSync(join(tmpdir(), 'tidemark-home-')), '.tidemark');
+  const home = join(scratchFolder(), '.tidemark');
   const told = fakeSurroundings({ source: source(over) });
   const exitCode = await main([...args, '--config', file, '--home', home], told.surroundings);
   rmSync(home, { recursive: true, force: true });
@@ -115,7 +115,7 @@ describe('tidemark check', () => {
   });
 
   it('says that the folder cannot be written', async () => {
-    const file = join(mkdtempSync(join(tmpdir(), 'tidemark-home-')), 'a-file');
+    const file = join(scratchFolder(), 'a-file');
     writeFileSync(file, '');
     const told = fakeSurroundings({ source: source({ describe: async () => orders }) });
     const args = ['check', '--config', definitionFile(), '--home', join(file, 'home')];

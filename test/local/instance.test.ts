@@ -68,6 +68,10 @@ describe('a home folder', () => {
     ((await second) as Claim).release();
   });
 
+  test.runIf(process.platform === 'linux')('where no folder can be made is refused at once', async () => {
+    await expect(claimHome('/proc/tidemark', 'shop')).rejects.toMatchObject({ code: 'CloudBroken' });
+  });
+
   test('that is a file is refused, with its path', async () => {
     writeFileSync(join(home, 'file'), '');
     await expect(claimHome(join(home, 'file'), 'shop')).rejects.toMatchObject({

@@ -1,10 +1,10 @@
 /** The command line's surroundings, as a test wants them: what was printed, a clock that runs with the sleeps. */
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Cloud } from '../../cli/cloud.ts';
 import type { CloudRequest, Surroundings } from '../../cli/surroundings.ts';
 import type { Source } from '../../core/sources/source.ts';
+import { scratchFolder } from './scratch-folder.ts';
 
 export type Told = {
   stdout: string;
@@ -86,9 +86,9 @@ export function fakeSurroundings(options: {
   return told;
 }
 
-/** A definition in a folder of its own; gives its path. */
+/** A definition in a folder of its own, which goes with the test; gives its path. */
 export function definitionFile(text?: string): string {
-  const file = join(mkdtempSync(join(tmpdir(), 'tidemark-cli-')), 'shop.yaml');
+  const file = join(scratchFolder(), 'shop.yaml');
   writeFileSync(
     file,
     text ??

@@ -15,7 +15,6 @@ export const functionNames = ['plan', 'copy-chunk', 'publish'] as const;
 
 export type FunctionName = (typeof functionNames)[number];
 
-
 /** What every function needs in its environment for stack traces that name our sources. */
 export const functionEnvironment = { NODE_OPTIONS: '--enable-source-maps' } as const;
 

@@ -1,5 +1,5 @@
 /**
- * Makes the pictures of the README: runs `npm start` in a terminal (tmux) of 104 × 40 and draws what stands there, once
+ * Makes the pictures of the README: runs `npm start` in a terminal (tmux) and draws what stands there, once
  * while it copies and once at its end.
  *
  *     npx tsx docs/images/make.ts          needs tmux; makes a new snapshot in .tidemark
@@ -11,16 +11,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 const project = fileURLToPath(new URL('../..', import.meta.url));
-const columns = 104;
+const columns = 122;
 const lines = 42;
 const socket = `tidemark-pictures-${process.pid}`;
 
 const tmux = (...args: string[]): string =>
   execFileSync('tmux', ['-L', socket, ...args], { cwd: project }).toString();
 const screen = (): string => tmux('capture-pane', '-p', '-e', '-t', 'picture');
-const plain = (text: string): string => text.replaceAll(new RegExp(`${escape}\\[[0-9;]*m`, 'g'), '');
+const plain = (text: string): string => text.replaceAll(new RegExp(`${escapeCode}\\[[0-9;]*m`, 'g'), '');
 
-const escape = '\u001b';
+const escapeCode = '\u001b';
 const colours: Readonly<Record<number, string>> = {
   31: '#f47067',
   32: '#57ab5a',
@@ -42,7 +42,7 @@ function drawnLine(line: string, y: number): string {
   let column = 0;
   const spans: string[] = [];
   for (const [, codes, text] of line.matchAll(
-    new RegExp(`(?:${escape}\\[([0-9;]*)m)?([^${escape}]*)`, 'g'),
+    new RegExp(`(?:${escapeCode}\\[([0-9;]*)m)?([^${escapeCode}]*)`, 'g'),
   )) {
     for (const code of (codes ?? '').split(';').filter(Boolean).map(Number)) {
       if (code === 0) [colour, weight, opacity] = ['#adbac7', 'normal', 1];
@@ -62,12 +62,13 @@ function drawnLine(line: string, y: number): string {
   return `<text y="${y}" xml:space="preserve">${spans.join('')}</text>`;
 }
 
-function draw(text: string, file: string): void {
+function draw(text: string, file: string, title: string): void {
   const shown = text.trimEnd().split('\n');
   const height = shown.length * 18 + 32;
   writeFileSync(
     join(project, 'docs/images', file),
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${columns * 8.4 + 32} ${height}" font-family="ui-monospace, 'DejaVu Sans Mono', Menlo, monospace" font-size="14">
+<title>${title}</title>
 <rect width="100%" height="100%" rx="8" fill="#22272e"/>
 ${shown.map((line, index) => drawnLine(line, 30 + index * 18)).join('\n')}
 </svg>
@@ -86,9 +87,19 @@ async function until(what: RegExp, secondsMax: number): Promise<string> {
 
 try {
   tmux('new-session', '-d', '-s', 'picture', '-x', String(columns), '-y', String(lines), 'sh');
-  tmux('send-keys', '-t', 'picture', "export npm_config_loglevel=error; PS1='$ '; npx tidemark sample status; clear; npm start", 'C-m');
-  draw(await until(/[1-9],\d{3},\d{3}/, 120), 'npm-start-copying.svg');
-  draw(await until(/try next[\s\S]*\n\$\s*$/, 120), 'npm-start.svg');
+  tmux(
+    'send-keys',
+    '-t',
+    'picture',
+    "export npm_config_loglevel=error; PS1='$ '; npx tidemark sample status; clear; npm start",
+    'C-m',
+  );
+  draw(
+    await until(/public.flights .* [3-7]\d %/, 120),
+    'npm-start-copying.svg',
+    'npm start, copying',
+  );
+  draw(await until(/try next[\s\S]*\n\$\s*$/, 120), 'npm-start.svg', 'npm start, at its end');
 } finally {
   tmux('kill-server');
 }

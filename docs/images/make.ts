@@ -94,11 +94,7 @@ try {
     "export npm_config_loglevel=error; PS1='$ '; npx tidemark sample status; clear; npm start",
     'C-m',
   );
-  draw(
-    await until(/public.flights .* [3-7]\d %/, 120),
-    'npm-start-copying.svg',
-    'npm start, copying',
-  );
+  draw(await until(/public.flights .* [3-7]\d %/, 120), 'npm-start-copying.svg', 'npm start, copying');
   draw(await until(/try next[\s\S]*\n\$\s*$/, 120), 'npm-start.svg', 'npm start, at its end');
 } finally {
   tmux('kill-server');

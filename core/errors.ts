@@ -1,8 +1,11 @@
 /**
- * Every error that Tidemark raises on purpose: its code, its kind, and what the operator does.
+ * Every error that Tidemark raises or shows: its code, its kind, and what the operator does.
  * `error.name` is the code, so that Step Functions (`ErrorEquals`) and people's searches match on it.
  *
  * A message says what happened and where; `next` says what to do. Neither holds a secret or a row's values.
+ *
+ * Where the mend is in the database or the cloud, the run goes on: `tidemark redrive`. Where it is in what the
+ * definition says of tables, a new run begins: `tidemark run` (see core/definition/fingerprint.ts).
  */
 export type ErrorKind =
   /** passes by itself: the state machine tries again */
@@ -20,19 +23,19 @@ const table = {
   // transient: these codes stand in infra/sync.asl.json, in the Retry of CopyChunk (a test holds both together)
   SourceUnavailable: [
     'transient',
-    'The database cannot be reached or went away. Tidemark tries again by itself; if it stays so, look at the database, its network and its log.',
+    'The database cannot be reached or went away. A run tries again by itself; if it stays so, look at the database, its network and its log.',
   ],
   SourceTimeout: [
     'transient',
-    'A statement ran into the statement time limit. Tidemark tries again with smaller statements; if it stays so, look for locks or load on the database.',
+    'A statement ran into the statement time limit. A run tries again by itself; if it stays so, look for locks or load on the database.',
   ],
   StoreUnavailable: [
     'transient',
-    'The object store did not answer as it should. Tidemark tries again by itself; if it stays so, look at the store’s health and the function’s network.',
+    'The object store did not answer as it should. A run tries again by itself; if it stays so, look at the store’s health and the function’s network.',
   ],
   LedgerUnavailable: [
     'transient',
-    'The ledger (DynamoDB) did not answer as it should. Tidemark tries again by itself; if it stays so, look at its health and throttling.',
+    'The ledger (DynamoDB) did not answer as it should. A run tries again by itself; if it stays so, look at its health and throttling.',
   ],
   // source
   SourceRefused: [
@@ -41,20 +44,20 @@ const table = {
   ],
   TableMissing: [
     'source',
-    'Create the table, mend its name under tables:, or grant the user of source.url USAGE on the schema; `tidemark check` shows what it sees.',
+    'Create the table, or grant the user of source.url USAGE on its schema, then go on with `tidemark redrive`; or mend its name under tables:, then `tidemark run` (a new run). `tidemark check` shows what it sees.',
   ],
   TableDenied: ['source', 'GRANT SELECT on the table to the user of source.url, then `tidemark redrive`.'],
   TableUnsupported: [
     'source',
-    'Take the table out of tables:, or copy it from a form that is supported (see the message).',
+    'Take the table out of tables:, or name one of a form that is supported (see the message), then `tidemark run` (a new run).',
   ],
   KeyMissing: [
     'source',
-    'Give the table a primary key, or name a column with `key:` that is NOT NULL and has a unique index of its own.',
+    'Give the table a primary key, then go on with `tidemark redrive`; or name a column with `key:` that is NOT NULL and has a unique index of its own, then `tidemark run` (a new run).',
   ],
   KeyUnsupported: [
     'source',
-    'Name another column with `key:`: one that is NOT NULL, unique by itself, and of type smallint, integer, bigint, text, varchar, uuid, date, timestamp, timestamptz or numeric.',
+    'Name another column with `key:`: one that is NOT NULL, unique by itself, and of type smallint, integer, bigint, text, varchar, uuid, date, timestamp, timestamptz or numeric; then `tidemark run` (a new run).',
   ],
   KeyViolated: [
     'source',
@@ -71,7 +74,7 @@ const table = {
   // data
   ValueNotRepresentable: [
     'data',
-    'The file’s type cannot hold this value exactly. List the column under `as_text:` of its table to copy it as the database’s exact text, then `tidemark run`; or mend the rows.',
+    'The file’s type cannot hold this value exactly. List the column under `as_text:` of its table to copy it as the database’s exact text, then `tidemark run` (a new run); or mend the rows, then go on with `tidemark redrive`.',
   ],
   // definition
   DefinitionInvalid: [
@@ -82,22 +85,39 @@ const table = {
   EnvironmentMissing: ['definition', 'Set the environment variable, or write the value into the definition.'],
   StoreDenied: [
     'definition',
-    'Give the function’s role the right to do this on the bucket (`tidemark check` lists what it needs), then `tidemark redrive`.',
+    'Give the function’s role the right to do this on the bucket, then `tidemark redrive`.',
   ],
   LedgerDenied: [
     'definition',
     'Give the function’s role the right to do this on the ledger table, then `tidemark redrive`.',
   ],
   UsageWrong: ['definition', 'See `tidemark --help`.'],
-  CloudBusy: ['definition', 'Wait for the other process, or use another folder with --home.'],
+  CloudBusy: [
+    'definition',
+    'Wait for the other process, or use another folder with --home. If the process with that number is no Tidemark, delete instance.json in the folder.',
+  ],
   CloudBroken: ['definition', 'Mend what the message names, then try again; what was committed stays.'],
   RunUnknown: ['definition', '`tidemark runs` lists the runs.'],
   // the run
   RunIncomplete: [
     'source',
-    'Tables that are complete are published. Mend the causes above, then `tidemark redrive`: it copies only what is missing.',
+    'Mend the causes, then `tidemark redrive`: it copies only what is missing. Until then no table gets a new snapshot; `tidemark run --fresh` starts anew without waiting.',
   ],
-  RunSuperseded: ['definition', 'Nothing to do: a newer run has taken over this run’s tables.'],
+  DefinitionChanged: [
+    'definition',
+    'A run keeps its definition. `tidemark run` abandons it and starts a new run of all tables; to keep what is committed, undo the change.',
+  ],
+  Skipped: ['definition', '`tidemark status` shows how far it is.'],
+  NotRedrivable: [
+    'definition',
+    '`tidemark run` adopts the run with a new execution: what is committed counts.',
+  ],
+  Stopped: ['definition', '`tidemark run` copies only the rest.'],
+  Aborted: ['definition', '`tidemark run` goes on with the run.'],
+  CountsDiffer: [
+    'data',
+    'Where these tables are written meanwhile, that is to be expected: look when they are still. Otherwise please report it.',
+  ],
   // bug
   FormatTooNew: [
     'bug',
@@ -106,6 +126,10 @@ const table = {
   ProtocolViolation: [
     'bug',
     'The run stopped rather than guess. Nothing that is published is affected. Please report it with this message.',
+  ],
+  Unexpected: [
+    'bug',
+    'This should not happen: please report it, with these lines. What is committed is safe; `tidemark run` goes on.',
   ],
 } as const satisfies Record<string, readonly [ErrorKind, string]>;
 

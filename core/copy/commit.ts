@@ -39,7 +39,7 @@ async function stage(
   });
   return {
     staged,
-    stagedEtag: result.outcome === 'written' ? result.etag : '',
+    stagedEtag: result.outcome === 'written' ? result.etag : null,
     final: keys.final(table, chunk.run, chunk.chunk, n, format.extension),
     size: encoded.bytes,
     sha256,

@@ -1,6 +1,7 @@
 import { formatTableName } from '../definition/table-name.ts';
 import { TidemarkError } from '../errors.ts';
 import { batchRowsMax } from '../formats/column.ts';
+import { knownRun } from '../ledger/known-run.ts';
 import type { AttemptStamp, ChunkId, Ledger, Part } from '../ledger/ledger.ts';
 import type { ChunkOrder } from '../plan/chunk-order.ts';
 import type { Source } from '../sources/source.ts';
@@ -137,12 +138,7 @@ export async function copyChunk(
 }
 
 async function isOver(ledger: Ledger, { sync, run }: { sync: string; run: string }): Promise<boolean> {
-  const found = await ledger.run(sync, run);
-  if (found) return found.status !== 'running';
-  throw new TidemarkError(
-    'ProtocolViolation',
-    `the ledger has no run ${run} of ${sync}: it was deleted, or replaced`,
-  );
+  return (await knownRun(ledger, sync, run)).status !== 'running';
 }
 
 /** A committed part's file has vanished. That is in order only after its run has ended and was swept. */

@@ -1,7 +1,7 @@
 import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { TidemarkError } from '../errors.ts';
-import { nearestWord } from './nearest.ts';
+import { nearestWord } from '../nearest.ts';
 import { type Definition, definitionOptions } from './options.ts';
 import { formatPath, type PathStep, resolveReferences } from './references.ts';
 import { formatTableName, parseTableName } from './table-name.ts';

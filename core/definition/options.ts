@@ -110,8 +110,16 @@ const chunk = z
 const retry = z
   .strictObject({
     kind: z.enum(['exponential', 'fixed', 'none']).default('exponential').describe('How waits grow.'),
-    attempts: z.number().int().min(0).max(100).default(6).describe('Tries after the first one.'),
-    interval_seconds: z.number().int().min(1).max(3600).default(1).describe('The first wait.'),
+    attempts: z
+      .number()
+      .int()
+      .min(0)
+      .max(100)
+      .default(12)
+      .describe(
+        'Tries after the first one. The defaults go on for about four minutes: longer than a failover.',
+      ),
+    interval_seconds: z.number().int().min(1).max(3600).default(2).describe('The first wait.'),
     max_interval_seconds: z.number().int().min(1).max(3600).default(60).describe('The longest wait.'),
   })
   .prefault({})

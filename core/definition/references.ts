@@ -1,3 +1,4 @@
+import { parseDocument } from 'yaml';
 import { TidemarkError } from '../errors.ts';
 
 const reference = /\$\{([^}]*)\}/g;
@@ -50,7 +51,16 @@ export function resolveReferences(
   return value;
 }
 
-/** The names of the environment variables that a definition's text refers to. */
-export const referencedVariables = (text: string): string[] => [
-  ...new Set([...text.matchAll(reference)].map((match) => match[1]!)),
+const textsIn = (value: unknown): string[] => {
+  if (typeof value === 'string') return [value];
+  return value !== null && typeof value === 'object' ? Object.values(value).flatMap(textsIn) : [];
+};
+
+/** The names of the environment variables that a definition, given as YAML, refers to; not those in its comments. */
+export const referencedVariables = (yaml: string): string[] => [
+  ...new Set(
+    textsIn(parseDocument(yaml).toJS())
+      .flatMap((text) => [...text.matchAll(reference)])
+      .map((match) => match[1]!),
+  ),
 ];

@@ -20,6 +20,8 @@ import type { Ledger } from './ledger.ts';
 const itemIsNew = 'attribute_not_exists(pk)';
 const headIsAsSeen = '#run = :seenRun AND execution = :seenExecution';
 const runIsRunning = '#status = :running';
+const executionsAreAsSeen =
+  'size(executions) = :size AND contains(executions, :newest) AND NOT contains(executions, :execution)';
 const noLaterRunHasClaimed = 'attribute_not_exists(claimedBy) OR claimedBy <= :run';
 const claimedByThisRun = 'claimedBy = :run';
 const snapshotIsAnother = '(attribute_not_exists(snapshotRun) OR snapshotRun <> :run)';
@@ -56,6 +58,15 @@ function asTidemarkError(error: unknown, action: string, table: string): Tidemar
   }
   return new TidemarkError('LedgerUnavailable', `${place} failed (${name})${said}`, { cause: error });
 }
+
+/** An item must stay small however often a run is adopted: the first execution and the newest ones are kept. */
+const executionsMax = 50;
+
+const joined = (before: readonly string[], execution: string): string[] => [
+  ...before.slice(0, 1),
+  ...before.slice(1).slice(2 - executionsMax),
+  execution,
+];
 
 /** The ledger in the DynamoDB table `tableName`. */
 export function dynamodbLedger(client: DynamoDBClient, tableName: string): Ledger {
@@ -190,18 +201,26 @@ export function dynamodbLedger(client: DynamoDBClient, tableName: string): Ledge
     },
 
     async joinRun(sync, run, execution) {
-      const item = await mustGet(items.runKey(sync, run));
-      const found = items.toRun(item);
-      if (found.status !== 'running' || found.executions.includes(execution)) return found;
-      return items.toRun(
-        await update(
-          items.runKey(sync, run),
-          'SET executions = list_append(executions, :me)',
-          `${runIsRunning} AND NOT contains(executions, :execution)`,
-          { '#status': 'status' },
-          { ':running': 'running', ':me': [execution], ':execution': execution },
-        ),
-      );
+      let found = items.toRun(await mustGet(items.runKey(sync, run)));
+      // again where another execution has joined between the look and the write
+      while (found.status === 'running' && !found.executions.includes(execution)) {
+        found = items.toRun(
+          await update(
+            items.runKey(sync, run),
+            'SET executions = :joined',
+            `${runIsRunning} AND ${executionsAreAsSeen}`,
+            { '#status': 'status' },
+            {
+              ':running': 'running',
+              ':size': found.executions.length,
+              ':newest': found.executions.at(-1),
+              ':execution': execution,
+              ':joined': joined(found.executions, execution),
+            },
+          ),
+        );
+      }
+      return found;
     },
 
     async endRun(sync, run, ending) {

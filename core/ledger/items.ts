@@ -1,4 +1,4 @@
-import { TidemarkError } from '../errors.ts';
+import { checkFormat } from '../format-version.ts';
 import { paddedNumber } from '../padded-number.ts';
 import type { ChunkId, Part, Run, SyncHead, TableHead } from './ledger.ts';
 
@@ -36,12 +36,7 @@ export const partKey = (id: ChunkId, n: number): Key => ({
 export const chunkLogEnd = (id: ChunkId): string => `${chunkPrefix(id)}~`;
 
 function known(item: Item): Item {
-  if (typeof item.format !== 'number' || item.format > formatVersion) {
-    throw new TidemarkError(
-      'FormatTooNew',
-      `ledger item ${item.pk} ${item.sk} has format ${item.format}; this Tidemark knows up to ${formatVersion}`,
-    );
-  }
+  checkFormat(`ledger item ${item.pk} ${item.sk}`, item.format, formatVersion);
   return item;
 }
 

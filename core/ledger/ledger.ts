@@ -70,7 +70,7 @@ export type Run = {
   /** ISO 8601, UTC */
   readonly startedAt: string;
   readonly endedAt: string | null;
-  /** ARNs, in the order in which they joined; the first one started the run */
+  /** ARNs, in the order in which they joined; the first one started the run. At most 50: the first, and the newest */
   readonly executions: readonly string[];
   /** of the definition: see core/definition/fingerprint.ts */
   readonly fingerprint: string;
@@ -125,8 +125,8 @@ export type AttemptStamp = {
 /** The file of a part. A part without rows has none. */
 export type PartFile = {
   readonly staged: string;
-  /** of the staged object: the rename copies this very object */
-  readonly stagedEtag: string;
+  /** of the staged object: the rename copies this very object; null: the store gave none */
+  readonly stagedEtag: string | null;
   readonly final: string;
   readonly size: number;
   /** hex */

@@ -114,7 +114,7 @@ export function s3Store(client: S3Client, bucket: string): ObjectStore {
             ...(options.condition && 'etag' in options.condition && { IfMatch: options.condition.etag }),
           }),
         );
-        return { outcome: 'written', etag: answer.ETag ?? '' };
+        return { outcome: 'written', etag: answer.ETag ?? null };
       } catch (error) {
         // an If-Match on an object that has gone is answered with 404
         if (options.condition && (isConflict(error) || isMissing(error))) return { outcome: 'conflict' };

@@ -22,7 +22,7 @@ export type PutOptions = {
 
 /** `conflict`: the condition does not hold (or somebody else writes the key right now: look again). */
 export type PutResult =
-  | { readonly outcome: 'written'; readonly etag: string }
+  | { readonly outcome: 'written'; readonly etag: string | null }
   | { readonly outcome: 'conflict' };
 
 /** `source-gone`: there is nothing, or something else, under the source key. */

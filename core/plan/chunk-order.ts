@@ -1,5 +1,6 @@
 import type { Definition } from '../definition/options.ts';
-import { type ErrorCode, TidemarkError } from '../errors.ts';
+import type { ErrorCode, TidemarkError } from '../errors.ts';
+import { checkFormat } from '../format-version.ts';
 import type { KeyRange, TableDescription } from '../sources/source.ts';
 
 const formatVersion = 1;
@@ -85,11 +86,6 @@ export const problemOrder = (
 
 /** @throws TidemarkError FormatTooNew where a newer Tidemark wrote the plan */
 export function checkOrder(order: Order): Order {
-  if (typeof order?.format !== 'number' || order.format > formatVersion) {
-    throw new TidemarkError(
-      'FormatTooNew',
-      `the chunk’s order has format ${order?.format}; this Tidemark knows up to ${formatVersion}`,
-    );
-  }
+  checkFormat('the chunk’s order', order?.format, formatVersion);
   return order;
 }

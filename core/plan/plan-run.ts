@@ -4,8 +4,8 @@ import type { Definition } from '../definition/options.ts';
 import { formatTableName, parseTableName } from '../definition/table-name.ts';
 import { TidemarkError } from '../errors.ts';
 import type { Ledger, TableHead } from '../ledger/ledger.ts';
-import { sha256Of } from '../objects/checksum.ts';
 import type { Keys } from '../objects/keys.ts';
+import { putText } from '../objects/put-text.ts';
 import type { ObjectStore } from '../objects/store.ts';
 import type { Source } from '../sources/source.ts';
 import { chunkOrder, type Order, problemOrder } from './chunk-order.ts';
@@ -36,6 +36,17 @@ export type PlannedRun =
       readonly abandoned: string | null;
     }
   | { readonly status: 'skipped'; readonly sync: string; readonly run: string; readonly execution: string };
+
+/**
+ * What keeps this one table from being planned; null for what concerns all of them, or passes by itself. A statement
+ * that ran into its time limit is most likely a lock on this table: it must not hold back the others.
+ */
+function problemOf(error: unknown): TidemarkError | null {
+  if (!(error instanceof TidemarkError) || error.code === 'SourceRefused') return null;
+  if (error.code === 'SourceTimeout')
+    return new TidemarkError('SourceFailed', error.message, { cause: error });
+  return error.kind === 'transient' ? null : error;
+}
 
 /** How the table named in the definition is to be copied; reads the catalog and a sample, writes nothing. */
 export async function planTable(
@@ -80,7 +91,6 @@ export async function planRun(
   }
   const { run } = start.run;
   await sweepStaging(run);
-  await source.identify();
 
   const orders: Order[] = [];
   for (const [index, table] of definition.tables.entries()) {
@@ -96,15 +106,15 @@ export async function planRun(
         orders.push(chunkOrder(definition, run, index, chunk, range, plan.description));
       }
     } catch (error) {
-      if (!(error instanceof TidemarkError) || error.kind === 'transient' || error.code === 'SourceRefused')
-        throw error;
-      orders.push(problemOrder(sync, run, index, error));
+      const problem = problemOf(error);
+      if (!problem) throw error;
+      orders.push(problemOrder(sync, run, index, problem));
     }
   }
 
   const planKey = keys.plan(run, randomBytes(4).toString('hex'));
-  const body = Buffer.from(orders.map((order) => `${JSON.stringify(order)}\n`).join(''));
-  await store.put(planKey, body, sha256Of([body]), { mediaType: 'application/x-ndjson' });
+  const lines = orders.map((order) => `${JSON.stringify(order)}\n`).join('');
+  await putText(store, planKey, lines, { mediaType: 'application/x-ndjson' });
   return {
     status: 'planned',
     sync,

@@ -24,7 +24,7 @@ export type RunStart =
  * who loses looks again.
  *
  *   no head, or its run is over             → a new run
- *   the run was mine and is published       → skipped: nothing to do
+ *   I worked on the run, it is published    → skipped: nothing to do (an old execution was redriven)
  *   the head's execution is me              → go on (a repeated or redriven Plan)
  *   the head's execution is alive           → skipped
  *   it is over                              → adopt its run: what is committed counts
@@ -56,7 +56,9 @@ export async function startRun(
   async function begin(seen: SyncHead | null, abandoned: string | null): Promise<RunStart | null> {
     const run = newRunId(seen?.run ?? null, nowMs());
     if (!(await ledger.moveHead(sync, seen, { run, execution }))) return null;
-    return { status: 'working', run: await ledger.createRun(runItem(run)), abandoned };
+    const item = await ledger.createRun(runItem(run));
+    // an adopter that was quicker than this sleepy write may have begun the run under another definition
+    return item.executions[0] === execution ? { status: 'working', run: item, abandoned } : null;
   }
 
   async function decide(): Promise<RunStart | null> {
@@ -66,7 +68,9 @@ export async function startRun(
     const skipped: RunStart = { status: 'skipped', run: head.run, execution: head.execution };
     const isMine = head.execution === execution;
 
-    if (found?.status === 'published') return isMine ? skipped : begin(head, null);
+    if (found?.status === 'published') {
+      return isMine || found.executions.includes(execution) ? skipped : begin(head, null);
+    }
     // whoever abandoned it (I, perhaps) died before the next run began
     if (found?.status === 'abandoned') return begin(head, isMine ? found.run : null);
     if (!isMine && !(await isOver(head.execution))) return skipped;

@@ -1,6 +1,7 @@
 import { TidemarkError } from '../errors.ts';
-import { sha256Of } from '../objects/checksum.ts';
+import { checkFormat } from '../format-version.ts';
 import type { Keys } from '../objects/keys.ts';
+import { putText } from '../objects/put-text.ts';
 import type { ObjectStore } from '../objects/store.ts';
 import type { TableDescription } from '../sources/source.ts';
 import type { PlannedChunk } from './chunks.ts';
@@ -19,10 +20,10 @@ export type TablePlan = {
 };
 
 /** One JSON document a line: the table, then its chunks in key order. */
-function serialize(plan: TablePlan): Buffer {
+function serialize(plan: TablePlan): string {
   const { chunks, ...table } = plan;
   const lines = [{ format: formatVersion, ...table, chunks: chunks.length }, ...chunks];
-  return Buffer.from(lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+  return lines.map((line) => `${JSON.stringify(line)}\n`).join('');
 }
 
 function parse(body: Buffer, place: string): TablePlan {
@@ -31,12 +32,7 @@ function parse(body: Buffer, place: string): TablePlan {
     .split('\n')
     .filter(Boolean)
     .map((line) => JSON.parse(line));
-  if (typeof header?.format !== 'number' || header.format > formatVersion) {
-    throw new TidemarkError(
-      'FormatTooNew',
-      `${place} has format ${header?.format}; this Tidemark knows up to ${formatVersion}`,
-    );
-  }
+  checkFormat(place, header?.format, formatVersion);
   const { format: _format, ...table } = header;
   if (table.chunks !== chunks.length) {
     throw new TidemarkError(
@@ -67,8 +63,7 @@ export async function settleTablePlan(
   table: number,
   plan: TablePlan,
 ): Promise<TablePlan> {
-  const body = serialize(plan);
-  const result = await store.put(keys.tablePlan(run, table), body, sha256Of([body]), {
+  const result = await putText(store, keys.tablePlan(run, table), serialize(plan), {
     mediaType: 'application/x-ndjson',
     condition: { absent: true },
   });

@@ -1,7 +1,8 @@
 import { TidemarkError } from '../errors.ts';
+import { checkFormat } from '../format-version.ts';
 import type { Column } from '../formats/column.ts';
-import { sha256Of } from '../objects/checksum.ts';
 import type { Keys } from '../objects/keys.ts';
+import { putText } from '../objects/put-text.ts';
 import type { ObjectStore } from '../objects/store.ts';
 import type { TableName } from '../sources/source.ts';
 
@@ -44,8 +45,7 @@ export async function writeManifest(
   table: TableName,
   manifest: Manifest,
 ): Promise<void> {
-  const body = Buffer.from(`${JSON.stringify(manifest, null, 1)}\n`);
-  await store.put(keys.manifest(table, manifest.run), body, sha256Of([body]), {
+  await putText(store, keys.manifest(table, manifest.run), `${JSON.stringify(manifest, null, 1)}\n`, {
     mediaType: 'application/json',
   });
 }
@@ -61,11 +61,6 @@ export async function readManifest(
   const found = await store.get(key);
   if (!found) throw new TidemarkError('ProtocolViolation', `s3://${store.bucket}/${key} is gone`);
   const manifest: Manifest = JSON.parse(found.body.toString('utf8'));
-  if (typeof manifest.format !== 'number' || manifest.format > formatVersion) {
-    throw new TidemarkError(
-      'FormatTooNew',
-      `s3://${store.bucket}/${key} has format ${manifest.format}; this Tidemark knows up to ${formatVersion}`,
-    );
-  }
+  checkFormat(`s3://${store.bucket}/${key}`, manifest.format, formatVersion);
   return manifest;
 }

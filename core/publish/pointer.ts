@@ -1,9 +1,10 @@
 import { parseTableName } from '../definition/table-name.ts';
 import { TidemarkError } from '../errors.ts';
+import { checkFormat } from '../format-version.ts';
 import type { Column } from '../formats/column.ts';
 import type { TableHead } from '../ledger/ledger.ts';
-import { sha256Of } from '../objects/checksum.ts';
 import type { Keys } from '../objects/keys.ts';
+import { putText } from '../objects/put-text.ts';
 import type { ObjectStore } from '../objects/store.ts';
 import { type ManifestFile, readManifest } from './manifest.ts';
 
@@ -31,12 +32,7 @@ function parsePointer(body: Buffer, place: string): Pointer {
   } catch (cause) {
     throw new TidemarkError('ProtocolViolation', `${place} is not what Tidemark wrote there`, { cause });
   }
-  if (typeof pointer.format !== 'number' || pointer.format > formatVersion) {
-    throw new TidemarkError(
-      'FormatTooNew',
-      `${place} has format ${pointer.format}; this Tidemark knows up to ${formatVersion}`,
-    );
-  }
+  checkFormat(place, pointer.format, formatVersion);
   return pointer;
 }
 
@@ -95,8 +91,7 @@ export async function rollForward(
       schema,
       files,
     };
-    const body = Buffer.from(`${JSON.stringify(next, null, 1)}\n`);
-    const result = await store.put(key, body, sha256Of([body]), {
+    const result = await putText(store, key, `${JSON.stringify(next, null, 1)}\n`, {
       mediaType: 'application/json',
       condition: found ? { etag: found.etag } : { absent: true },
     });

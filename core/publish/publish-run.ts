@@ -1,5 +1,6 @@
 import { isAsCommitted, renamePart } from '../copy/rename.ts';
 import { type ErrorCode, TidemarkError } from '../errors.ts';
+import { knownRun } from '../ledger/known-run.ts';
 import type { Ledger, Part, Run, TableHead, Totals } from '../ledger/ledger.ts';
 import type { Keys } from '../objects/keys.ts';
 import type { ObjectStore } from '../objects/store.ts';
@@ -18,8 +19,8 @@ export type PublishedRun =
       readonly run: string;
       readonly tables: number;
     } & Totals)
-  /** the run was published or abandoned before */
-  | { readonly status: 'over'; readonly sync: string; readonly run: string };
+  /** over: the run was published or abandoned before. go-again: as asked */
+  | { readonly status: 'over' | 'go-again'; readonly sync: string; readonly run: string };
 
 /** Requests to the store at once, while files are held against the ledger. */
 const requestsMax = 16;
@@ -102,6 +103,7 @@ async function settleFiles(store: ObjectStore, parts: readonly Part[]): Promise<
  * conditional write in which readers' truth changes → roll the pointer forward → sweep what nothing shows any more.
  * Whatever died on the way, the next call goes on there.
  *
+ * @param goAgain the chunks are to be planned and walked once more, unless the run is over
  * @param reasons why tables are incomplete, by their place in the run; asked for only where some are
  * @throws TidemarkError RunIncomplete naming the tables that are not complete; those that are have been published
  */
@@ -109,18 +111,14 @@ export async function publishRun(
   places: PublishPlaces,
   sync: string,
   run: string,
+  goAgain: boolean,
   reasons: () => Promise<ReadonlyMap<number, string>>,
   nowMs: () => number = Date.now,
 ): Promise<PublishedRun> {
   const { ledger, store, keys } = places;
-  const found = await ledger.run(sync, run);
-  if (!found) {
-    throw new TidemarkError(
-      'ProtocolViolation',
-      `the ledger has no run ${run} of ${sync}: it was deleted, or replaced`,
-    );
-  }
+  const found = await knownRun(ledger, sync, run);
   if (found.status !== 'running') return { status: 'over', sync, run };
+  if (goAgain) return { status: 'go-again', sync, run };
 
   const logs = await readLogs(ledger, sync, run);
   const heads: TableHead[] = [];
@@ -159,7 +157,9 @@ export async function publishRun(
     }),
     { rows: 0, bytes: 0, files: 0 },
   );
-  await ledger.endRun(sync, run, { status: 'published', endedAt: new Date(nowMs()).toISOString(), totals });
+  const endedAt = new Date(nowMs()).toISOString();
+  const ended = await ledger.endRun(sync, run, { status: 'published', endedAt, totals });
+  if (ended.status !== 'published') return { status: 'over', sync, run };
   await sweepStagingOf(store, keys, run);
   return { status: 'published', sync, run, tables: heads.length, ...totals };
 }

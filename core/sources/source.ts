@@ -11,7 +11,15 @@ export type SourceColumn = Column & {
   readonly transfer: 'binary' | 'text';
 };
 
-export type Key = { readonly column: string; readonly sourceType: string };
+export type Key = {
+  readonly column: string;
+  readonly sourceType: string;
+  /**
+   * What orders a key of text: the collation with its version, in the source's words. Ranges that were planned under
+   * one order lose and double rows under another. Absent for keys of other types.
+   */
+  readonly collation?: string;
+};
 
 /** A table as it stands in the source's catalog. It goes into the plan, and every attempt holds it against the catalog again. */
 export type TableDescription = {

@@ -16,10 +16,10 @@ export type PublishEvent = {
  * A redrive re-enters Publish with the input it had: a count that has grown since says so, and the chunks are to be
  * planned and walked once more before anything is judged incomplete again.
  */
-export async function handler(event: PublishEvent): Promise<PublishedRun | { status: 'go-again' }> {
-  if (event.currentRedriveCount > event.redriveCount) return { status: 'go-again' };
+export async function handler(event: PublishEvent): Promise<PublishedRun> {
   const { definition, ledger, store, keys } = places();
-  return publishRun({ ledger, store, keys }, definition.name, event.run, () =>
+  const goAgain = event.currentRedriveCount > event.redriveCount;
+  return publishRun({ ledger, store, keys }, definition.name, event.run, goAgain, () =>
     readFailures(store, event.results?.Key),
   );
 }

@@ -1,6 +1,8 @@
 /** A table as PostgreSQL's catalog knows it → `TableDescription`, plus what reading it takes. */
+import { formatTableName } from '../../definition/table-name.ts';
 import { TidemarkError } from '../../errors.ts';
 import type { SourceColumn, TableDescription, TableName } from '../source.ts';
+import { type Collation, readCollation } from './collation.ts';
 import type { Session } from './connect.ts';
 import { missingTable } from './missing-table.ts';
 import { chooseKey, type UniqueIndex } from './table-key.ts';
@@ -26,6 +28,8 @@ export type CatalogTable = {
   readonly keyCast: string;
   /** how the key's column comes: as text where the user wants it so */
   readonly keyWire: KeyWire;
+  /** null: the key is no text */
+  readonly keyCollation: Collation | null;
   /** a guess from the last ANALYZE, with TOAST; null: unknown */
   readonly rowBytes: number | null;
 };
@@ -39,8 +43,6 @@ type Relation = {
   readonly rows: number;
   readonly bytes: number;
 };
-
-export const shown = ({ schema, table }: TableName): string => `${schema}.${table}`;
 
 const otherKinds: Readonly<Record<string, string>> = {
   v: 'a view',
@@ -61,7 +63,7 @@ export async function readCatalog(
   asText: readonly string[],
   key: string | null,
 ): Promise<CatalogTable> {
-  const where = shown(name);
+  const where = formatTableName(name);
   const relation = await findRelation(session, name);
   if (relation === null) throw await missingTable(session, name);
   if (relation.kind !== 'r' && relation.kind !== 'p')
@@ -84,6 +86,8 @@ export async function readCatalog(
   const keyType = keyTypes.get(keyColumn.typeId);
   if (keyType === undefined)
     throw new TidemarkError('ProtocolViolation', `${where}: key type not in the map`);
+  const keyCollation =
+    keyType.cast === 'text' ? await readCollation(session, where, relation.id, keyColumn.id) : null;
   if (relation.children > 0)
     notes.push(
       `the rows of its ${relation.children} inheritance children are not copied with it; list the children as tables`,
@@ -94,7 +98,11 @@ export async function readCatalog(
       table: name.table,
       identity: `${database}/${relation.id}`,
       columns: columns.map(({ wire, typeId, modifier, ...column }) => column),
-      key: { column: keyColumn.name, sourceType: keyColumn.sourceType },
+      key: {
+        column: keyColumn.name,
+        sourceType: keyColumn.sourceType,
+        ...(keyCollation !== null && { collation: keyCollation.description }),
+      },
       notes,
     },
     columns,
@@ -104,13 +112,14 @@ export async function readCatalog(
     keyAt: columns.indexOf(keyColumn),
     keyCast: keyType.cast,
     keyWire: keyColumn.transfer === 'text' ? 'text' : keyType.wire,
+    keyCollation,
     rowBytes: relation.rows > 0 && relation.bytes > 0 ? relation.bytes / relation.rows : null,
   };
 }
 
 async function findRelation(session: Session, name: TableName): Promise<Relation | null> {
   const [row] = await session.query(
-    shown(name),
+    formatTableName(name),
     `SELECT c.oid, c.relkind, has_schema_privilege(n.oid, 'USAGE'), row_security_active(c.oid), c.reltuples,
        CASE WHEN c.relkind = 'r' THEN pg_table_size(c.oid) ELSE 0 END,
        CASE WHEN c.relkind = 'r' THEN (SELECT count(*) FROM pg_inherits i WHERE i.inhparent = c.oid) ELSE 0 END

@@ -5,6 +5,7 @@ import pg from 'pg';
 import { TidemarkError } from '../../errors.ts';
 import { sourceFailure } from './errors.ts';
 import { identifier, literal } from './literals.ts';
+import { nothingCame, silenceWatch } from './silence.ts';
 import { type DataTap, streamTap, tappedSocket } from './socket.ts';
 
 const sslModes = ['disable', 'prefer', 'require', 'verify-ca', 'verify-full'] as const;
@@ -82,8 +83,10 @@ export function parseAddress(url: string): Address {
 export type Session = {
   readonly serverVersion: string;
   readonly tls: boolean;
+  /** When nothing comes for so long while the server is asked for something, the connection is taken for dead. */
+  readonly silenceMsMax: number;
   /** Rows of texts, as the database writes them. */
-  query(where: string, sql: string, values?: readonly unknown[]): Promise<(string | null)[][]>;
+  query(where: string, sql: string, asked?: QueryOptions): Promise<(string | null)[][]>;
   readonly stream: Duplex;
   /** Takes the socket's data over from `pg`, between two of its statements. */
   readonly tap: DataTap;

@@ -1,7 +1,8 @@
 /** PostgreSQL as a `Source`. */
+import { formatTableName } from '../../definition/table-name.ts';
 import type { Batch } from '../../formats/column.ts';
 import type { KeyRange, ReadLimits, Source, SourceIdentity, TableDescription, TableName } from '../source.ts';
-import { type CatalogTable, readCatalog, shown } from './catalog.ts';
+import { type CatalogTable, readCatalog } from './catalog.ts';
 import { openSession, parseAddress, placeOf, type Session } from './connect.ts';
 import { qualified } from './literals.ts';
 import { asPlanned, readRange } from './read.ts';
@@ -12,9 +13,17 @@ export type PostgresSourceOptions = {
   readonly url: string;
   /** a statement that takes longer is ended by the server: `SourceTimeout`. Default: 60 s */
   readonly statementTimeoutMs?: number;
+  /**
+   * when nothing has come from the server for so long while it is asked for something, the connection is taken for
+   * dead: `SourceUnavailable`. Default: the statement timeout and 10 s, since the server speaks up by then
+   */
+  readonly silenceMsMax?: number;
   /** seen in pg_stat_activity and in the server's log; default: that of the URL, or `tidemark` */
   readonly applicationName?: string;
 };
+
+/** A question that is still not answered so long after `close` is given up. */
+const closeMsMax = 2_000;
 
 /**
  * Connects when first asked for something, again after a connection was lost. Calls may overlap: catalog
@@ -24,9 +33,12 @@ export type PostgresSourceOptions = {
 export function postgresSource(options: PostgresSourceOptions): Source {
   const parsed = parseAddress(options.url);
   const address = { ...parsed, applicationName: options.applicationName ?? parsed.applicationName };
-  const settings = { statementTimeoutMs: options.statementTimeoutMs ?? 60_000 };
+  const statementTimeoutMs = options.statementTimeoutMs ?? 60_000;
+  const settings = { statementTimeoutMs, silenceMsMax: options.silenceMsMax ?? statementTimeoutMs + 10_000 };
   const idle: Session[] = [];
   let turn: Promise<unknown> = Promise.resolve();
+  /** the session of whose turn it is */
+  let asking: Session | null = null;
   let closed = false;
 
   const borrow = async (): Promise<Session> => {
@@ -45,9 +57,11 @@ export function postgresSource(options: PostgresSourceOptions): Source {
   function inTurn<T>(ask: (session: Session) => Promise<T>): Promise<T> {
     const answer = turn.then(async () => {
       const session = await borrow();
+      asking = session;
       try {
         return await ask(session);
       } finally {
+        asking = null;
         giveBack(session);
       }
     });
@@ -111,7 +125,9 @@ export function postgresSource(options: PostgresSourceOptions): Source {
     read,
     async close() {
       closed = true;
+      const late = setTimeout(() => asking?.destroy(), closeMsMax);
       await turn;
+      clearTimeout(late);
       await Promise.all(idle.splice(0).map((session) => session.end()));
     },
   };
@@ -131,7 +147,7 @@ async function askIdentity(session: Session, where: string): Promise<string> {
 }
 
 async function countRows(session: Session, table: TableName): Promise<number> {
-  const where = shown(table);
+  const where = formatTableName(table);
   const [kind] = await session.query(
     where,
     `SELECT c.relkind FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -148,6 +164,7 @@ async function countRows(session: Session, table: TableName): Promise<number> {
     const [count] = await session.query(
       where,
       `SELECT count(*) FROM ${only}${qualified(table.schema, table.table)}`,
+      { silenceMsMax: null },
     );
     return Number(count?.[0]);
   } finally {

@@ -1,5 +1,6 @@
 /** A range of a table → batches: statements on one side, the decoder on the other. */
 import { setImmediate as turn } from 'node:timers/promises';
+import { formatTableName } from '../../definition/table-name.ts';
 import { TidemarkError } from '../../errors.ts';
 import { type Batch, batchBytesMax, batchRowsMax } from '../../formats/column.ts';
 import type { KeyRange, ReadLimits, TableDescription } from '../source.ts';
@@ -25,9 +26,11 @@ export async function* readRange(
   range: KeyRange,
   limits: ReadLimits,
 ): AsyncGenerator<Batch, void, undefined> {
-  const { schema, table: name } = table.description;
   const decoder = rowDecoder({
-    ...{ name: `${schema}.${name}`, columns: table.columns, keyAt: table.keyAt, keyWire: table.keyWire },
+    name: formatTableName(table.description),
+    columns: table.columns,
+    keyAt: table.keyAt,
+    keyWire: table.keyWire,
   });
   const batchRows = Math.max(1, Math.min(batchRowsMax, limits.batchRows));
   const statements = runStatements(first, sessions.open, table, range, limits);
@@ -74,7 +77,7 @@ export async function* readRange(
  * out. Throws `TableChanged` where the description does not hold any more.
  */
 export function asPlanned(catalog: CatalogTable, planned: TableDescription): CatalogTable {
-  const where = `${planned.schema}.${planned.table}`;
+  const where = formatTableName(planned);
   const changed = (what: string): TidemarkError => new TidemarkError('TableChanged', `${where}: ${what}`);
   if (catalog.description.identity !== planned.identity)
     throw changed('it is another table than the one that was planned (dropped and made anew, or restored)');
@@ -89,5 +92,11 @@ export function asPlanned(catalog: CatalogTable, planned: TableDescription): Cat
   });
   const keyAt = columns.findIndex((column) => column.name === planned.key.column);
   if (keyAt < 0) throw changed(`the key ${planned.key.column} is not among its columns`);
+  const { collation } = planned.key;
+  const collationNow = catalog.description.key.collation;
+  if (collation !== collationNow)
+    throw changed(
+      `the key ${planned.key.column} was ordered by collation ${collation ?? 'unknown'}, is now by ${collationNow ?? 'none'}`,
+    );
   return { ...catalog, columns, keyAt };
 }

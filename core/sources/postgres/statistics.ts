@@ -1,4 +1,5 @@
 /** What the planner asks for: sizes, the ends of the index, and a sample of pages. */
+import { formatTableName } from '../../definition/table-name.ts';
 import type { TableStatistics } from '../source.ts';
 import type { CatalogTable } from './catalog.ts';
 import type { Session } from './connect.ts';
@@ -15,7 +16,7 @@ export async function measureTable(
   table: CatalogTable,
   sampleKeys: number,
 ): Promise<TableStatistics> {
-  const where = `${table.description.schema}.${table.description.table}`;
+  const where = formatTableName(table.description);
   const key = keyColumn(table);
   const from = fromTable(table);
   const size = table.partitioned

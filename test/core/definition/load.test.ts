@@ -37,7 +37,7 @@ test('every option has its default', () => {
     part: { rows: 1_000_000, bytes: 64 * 1024 ** 2, seconds: 60 },
     chunk: { rows: 1_000_000 },
     concurrency: 4,
-    retry: { kind: 'exponential', attempts: 6, interval_seconds: 1, max_interval_seconds: 60 },
+    retry: { kind: 'exponential', attempts: 12, interval_seconds: 2, max_interval_seconds: 60 },
   });
 });
 

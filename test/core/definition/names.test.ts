@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { nearestWord } from '../../../core/definition/nearest.ts';
 import { referencedVariables } from '../../../core/definition/references.ts';
 import { formatTableName, parseTableName } from '../../../core/definition/table-name.ts';
 
@@ -34,15 +33,6 @@ describe('table names', () => {
   });
 });
 
-test('the nearest known word', () => {
-  const known = ['source', 'tables', 'target', 'concurrency'];
-  expect(nearestWord('tabels', known)).toBe('tables');
-  expect(nearestWord('SOURCE', known)).toBe('source');
-  expect(nearestWord('concurency', known)).toBe('concurrency');
-  expect(nearestWord('x', known)).toBeNull();
-  expect(nearestWord('nothing', known)).toBeNull();
-});
-
 test('the variables that a text refers to, each once', () => {
-  expect(referencedVariables('a: ${X} ${Y}${X}')).toEqual(['X', 'Y']);
+  expect(referencedVariables('a: ${X} ${Y}${X} # ${Z}\n# ${Z}')).toEqual(['X', 'Y']);
 });

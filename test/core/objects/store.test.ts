@@ -91,7 +91,7 @@ describe('conditions', () => {
   test('only over the object that was read', async () => {
     const key = `${folder()}a`;
     const first = await put(key, 'first');
-    const etag = first.outcome === 'written' ? first.etag : '';
+    const etag = (first.outcome === 'written' && first.etag) || '';
     expect(await put(key, 'second', { etag })).toMatchObject({ outcome: 'written' });
     expect(await put(key, 'third', { etag })).toEqual({ outcome: 'conflict' });
     expect(await textOf(key)).toBe('second');

@@ -184,7 +184,16 @@ describe('a table that cannot be planned', () => {
     },
   );
 
-  test.for(['SourceUnavailable', 'SourceTimeout', 'SourceRefused', 'StoreUnavailable'] as const)(
+  test('because of a lock on it: the others go on', async () => {
+    failing('b', new TidemarkError('SourceTimeout', 'canceled'));
+    const { orders } = await planned();
+    expect(orders.filter(isProblem)).toMatchObject([
+      { table: 1, problem: { code: 'SourceFailed', message: 'canceled' } },
+    ]);
+    expect(orders.filter((order) => !isProblem(order)).length).toBeGreaterThan(0);
+  });
+
+  test.for(['SourceUnavailable', 'SourceRefused', 'StoreUnavailable'] as const)(
     '%s concerns more than the table: the Plan ends, and is tried again',
     async (code) => {
       failing('b', new TidemarkError(code, 'so it is'));

@@ -88,6 +88,27 @@ describe('which run', () => {
     expect(await start('E1')).toEqual({ status: 'skipped', run: first.run.run, execution: 'E2' });
   });
 
+  test('none, where an old execution is redriven whose run another one has published', async () => {
+    const { run } = await working('E1');
+    end('E1');
+    await working('E2');
+    await publish(run.run);
+    end('E2');
+    expect(await start('E1')).toEqual({ status: 'skipped', run: run.run, execution: 'E2' });
+    expect((await working('E3')).run.run > run.run).toBe(true);
+  });
+
+  test('that of an execution that is over, however often: the item keeps the first execution and the newest', async () => {
+    await working('E0');
+    for (let n = 1; n <= 55; n++) {
+      end(`E${n - 1}`);
+      await working(`E${n}`);
+    }
+    const { executions } = (await ledger.runs(sync, 1))[0]!;
+    expect(executions).toHaveLength(50);
+    expect([executions[0], executions.at(-1)]).toEqual(['E0', 'E55']);
+  });
+
   test.for([
     ['fresh is asked for', { fresh: true }],
     ['the definition has changed', { fingerprint: 'f2', tables: ['public.b'] }],

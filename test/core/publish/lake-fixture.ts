@@ -33,7 +33,7 @@ export type Lake = {
   copy(orders: readonly Order[], copying?: Copying): Promise<void>;
   publish(
     run: string,
-    options?: { gate?: Gate; reasons?: ReadonlyMap<number, string> },
+    options?: { gate?: Gate; goAgain?: boolean; reasons?: ReadonlyMap<number, string> },
   ): Promise<PublishedRun>;
   /** All three, with all the rows of the tables as they are now. */
   runThrough(): Promise<string>;
@@ -100,8 +100,9 @@ part: { rows: ${sizes.part} }`,
         });
       }
     },
-    publish(run, { gate, reasons = new Map() } = {}) {
-      return publishRun(gate ? gatedPlaces(places, gate) : places, sync, run, async () => reasons);
+    publish(run, { gate, goAgain = false, reasons = new Map() } = {}) {
+      const through = gate ? gatedPlaces(places, gate) : places;
+      return publishRun(through, sync, run, goAgain, async () => reasons);
     },
     async runThrough() {
       const { run, orders } = await made.plan();

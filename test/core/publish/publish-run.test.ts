@@ -279,6 +279,10 @@ describe('a run that is over', () => {
     await shop.copy(orders);
     const fresh = await shop.plan({ fresh: true });
     expect(await shop.publish(abandoned)).toEqual({ status: 'over', sync: shop.sync, run: abandoned });
+    // an old execution is redriven: it finds out that its run is over before it would walk the chunks again
+    expect(await shop.publish(abandoned, { goAgain: true })).toMatchObject({ status: 'over' });
+    expect(await shop.publish(run, { goAgain: true })).toMatchObject({ status: 'over' });
+    expect(await shop.publish(fresh.run, { goAgain: true })).toMatchObject({ status: 'go-again' });
     // a run that the ledger does not know: the ledger was lost, which is no good end
     await expect(shop.publish('20990101T000000Z-0000')).rejects.toMatchObject({ code: 'ProtocolViolation' });
     expect(await shop.pointer('a')).toEqual(pointer);

@@ -8,10 +8,6 @@ afterAll(() => {
 
 const event = { run: 'r', results: null, redriveCount: 1, currentRedriveCount: 2 };
 
-test('redriven: the chunks are planned and walked again first, and nothing is asked of anybody', async () => {
-  expect(await handler(event)).toEqual({ status: 'go-again' });
-});
-
 test('says what its environment lacks', async () => {
   delete process.env.LAMBDA_TASK_ROOT;
   await expect(handler({ ...event, redriveCount: 2 })).rejects.toMatchObject({

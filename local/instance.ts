@@ -51,12 +51,27 @@ function isAlive({ pid, began }: Instance): boolean {
   return now === null || began === null || now === began;
 }
 
-function read(home: string): Instance | null {
-  if (!existsSync(fileOf(home))) return null;
+function read(file: string): Instance | null {
   try {
-    return JSON.parse(readFileSync(fileOf(home), 'utf8'));
+    return JSON.parse(readFileSync(file, 'utf8'));
   } catch {
-    return null; // not by us, or by a system that died with it
+    return null; // not there, not by us, or by a system that died with it
+  }
+}
+
+/**
+ * Takes a dead process's file away. Another process may have done so before and put its own there: what was moved
+ * aside is looked at, and put back if it is not what was seen to be stale.
+ */
+function removeStale(home: string, seen: Instance | null): void {
+  const aside = `${fileOf(home)}.stale.${process.pid}`;
+  try {
+    renameSync(fileOf(home), aside);
+    if (read(aside)?.pid !== seen?.pid) linkSync(aside, fileOf(home));
+  } catch {
+    // it has gone meanwhile, or there is a newer one: the next look tells
+  } finally {
+    rmSync(aside, { force: true });
   }
 }
 
@@ -119,7 +134,7 @@ export async function claimHome(home: string, sync: string | null): Promise<Clai
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw unusable(error);
     }
-    const other = read(home);
+    const other = read(fileOf(home));
     if (other && isAlive(other)) {
       if (other.endpoints && (sync === null || other.sync === sync)) return other.endpoints;
       if (other.endpoints) {
@@ -133,11 +148,13 @@ export async function claimHome(home: string, sync: string | null): Promise<Clai
       }
       await sleep(100);
     } else {
-      rmSync(fileOf(home), { force: true });
+      removeStale(home, other);
     }
   }
   return {
     announce: (endpoints) => write(home, { ...mine, endpoints }, false),
-    release: () => rmSync(fileOf(home), { force: true }),
+    release: () => {
+      if (read(fileOf(home))?.pid === process.pid) rmSync(fileOf(home), { force: true });
+    },
   };
 }

@@ -94,7 +94,7 @@ const table = {
   UsageWrong: ['definition', 'See `tidemark --help`.'],
   CloudBusy: [
     'definition',
-    'Wait for the other process, or use another folder with --home. If the process with that number is no Tidemark, delete instance.json in the folder.',
+    'Wait for the other process, or use another folder with --home. If the process with that number is no Tidemark, delete <home>/instance.json.',
   ],
   CloudBroken: ['definition', 'Mend what the message names, then try again; what was committed stays.'],
   RunUnknown: ['definition', '`tidemark runs` lists the runs.'],

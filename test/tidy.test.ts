@@ -43,7 +43,12 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'core/definition/table-name.ts',
   ],
   'core/objects': ['core/errors.ts', 'core/padded-number.ts', 'core/sources/source.ts'],
-  'core/ledger': ['core/errors.ts', 'core/format-version.ts', 'core/padded-number.ts', 'core/formats/column.ts'],
+  'core/ledger': [
+    'core/errors.ts',
+    'core/format-version.ts',
+    'core/padded-number.ts',
+    'core/formats/column.ts',
+  ],
   // stages use parts; a later stage may use what an earlier one defines
   'core/plan': ['core'],
   'core/copy': ['core'],
@@ -165,6 +170,7 @@ describe('files', () => {
   test('print nothing but through the command line, a function’s log or a benchmark', () => {
     const wrong = sources
       .filter((file) => /^(core|functions|infra|local)\//.test(file))
+      .filter((file) => file !== 'functions/log.ts')
       .filter((file) => /\bconsole\.(log|info|debug)\(/.test(text(file)));
     expect(wrong).toEqual([]);
   });

@@ -67,14 +67,14 @@ export async function planTable(
  * passes by itself, or concerns the whole source, ends the planning.
  *
  * @param request.isOver whether an execution has ended
- * @param rollForward brings what readers open up to a table's head
+ * @param rollForward brings what readers open up to a table's head, where that can be done
  * @param sweepStaging deletes the staging of runs before the given one: they are over
  */
 export async function planRun(
   { ledger, store, keys, source }: PlanPlaces,
   definition: Definition,
   request: { execution: string; fresh: boolean; isOver: (execution: string) => Promise<boolean> },
-  rollForward: (head: TableHead) => Promise<void>,
+  rollForward: (head: TableHead) => Promise<unknown>,
   sweepStaging: (before: string) => Promise<void>,
   nowMs: () => number = Date.now,
 ): Promise<PlannedRun> {

@@ -1,4 +1,3 @@
-import { TidemarkError } from '../errors.ts';
 import { checkFormat } from '../format-version.ts';
 import type { Column } from '../formats/column.ts';
 import type { Keys } from '../objects/keys.ts';
@@ -50,16 +49,19 @@ export async function writeManifest(
   });
 }
 
-/** @throws TidemarkError ProtocolViolation where it is gone, FormatTooNew */
+/**
+ * @returns null where it is gone: somebody has deleted it
+ * @throws TidemarkError FormatTooNew
+ */
 export async function readManifest(
   store: ObjectStore,
   keys: Keys,
   table: TableName,
   run: string,
-): Promise<Manifest> {
+): Promise<Manifest | null> {
   const key = keys.manifest(table, run);
   const found = await store.get(key);
-  if (!found) throw new TidemarkError('ProtocolViolation', `s3://${store.bucket}/${key} is gone`);
+  if (!found) return null;
   const manifest: Manifest = JSON.parse(found.body.toString('utf8'));
   checkFormat(`s3://${store.bucket}/${key}`, manifest.format, formatVersion);
   return manifest;

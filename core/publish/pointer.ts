@@ -56,6 +56,7 @@ function isOfAnother(pointer: Pointer, sync: string, { version, snapshot, claime
  *   read the pointer (version v, etag e) → v ≥ the head's: done
  *   write the head's, IF the pointer still has etag e → refused: somebody else rolled it; look again
  *
+ * @returns false where that cannot be done: the snapshot's manifest was deleted, with the pointer. The next snapshot mends it
  * @throws TidemarkError DefinitionInvalid where the pointer is another sync's or another ledger's
  */
 export async function rollForward(
@@ -63,7 +64,7 @@ export async function rollForward(
   keys: Keys,
   sync: string,
   head: TableHead,
-): Promise<void> {
+): Promise<boolean> {
   const { snapshot } = head;
   const table = parseTableName(head.table)!;
   const key = keys.pointer(table);
@@ -77,8 +78,10 @@ export async function rollForward(
         `target.url: ${place} was published by sync ${pointer.sync} (run ${pointer.runs.join(', ')}), which this ledger knows nothing of; allowed is a place of this sync's own: another target.url, or this one after the folder of table ${head.table} has been moved away`,
       );
     }
-    if (!snapshot || (pointer && pointer.version >= head.version)) return;
-    const { schema, files } = await readManifest(store, keys, table, snapshot.run);
+    if (!snapshot || (pointer && pointer.version >= head.version)) return true;
+    const manifest = await readManifest(store, keys, table, snapshot.run);
+    if (!manifest) return false;
+    const { schema, files } = manifest;
     const next: Pointer = {
       format: formatVersion,
       version: head.version,
@@ -95,7 +98,7 @@ export async function rollForward(
       mediaType: 'application/json',
       condition: found ? { etag: found.etag } : { absent: true },
     });
-    if (result.outcome === 'written') return;
+    if (result.outcome === 'written') return true;
   }
   throw new TidemarkError(
     'StoreUnavailable',

@@ -1,4 +1,5 @@
 import { isAsCommitted, renamePart } from '../copy/rename.ts';
+import { parseTableName } from '../definition/table-name.ts';
 import { type ErrorCode, TidemarkError } from '../errors.ts';
 import { knownRun } from '../ledger/known-run.ts';
 import type { Ledger, Part, Run, TableHead, Totals } from '../ledger/ledger.ts';
@@ -210,7 +211,12 @@ async function publishTable(
     });
     if (head.snapshot?.run !== run) return 'superseded';
   }
-  await rollForward(store, keys, sync, head);
+  if (!(await rollForward(store, keys, sync, head))) {
+    throw new TidemarkError(
+      'ProtocolViolation',
+      `s3://${store.bucket}/${keys.manifest(parseTableName(table)!, run)} is gone: somebody has deleted it`,
+    );
+  }
   await sweepOldData(store, keys, head);
   return head;
 }

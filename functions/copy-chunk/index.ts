@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { type ChunkOutcome, copyChunk } from '../../core/copy/copy-chunk.ts';
+import { formatTableName } from '../../core/definition/table-name.ts';
 import { TidemarkError } from '../../core/errors.ts';
 import { checkOrder, type Order } from '../../core/plan/chunk-order.ts';
+import { log } from '../log.ts';
 import { formatOf, openSource, places } from '../places.ts';
 
 /** What the state CopyChunk sends. */
@@ -22,10 +24,14 @@ export async function handler({ item, retry }: CopyChunkEvent, context: Context)
   const source = openSource(definition);
   try {
     const format = await formatOf(order.compression);
-    return await copyChunk({ ledger, store, keys, source, format }, order, attempt, {
+    const outcome = await copyChunk({ ledger, store, keys, source, format }, order, attempt, {
       nowMs: Date.now,
       remainingMs: () => context.getRemainingTimeInMillis(),
     });
+    const { run, chunk, description } = order;
+    const ms = Date.now() - Date.parse(attempt.startedAt);
+    log({ run, table: formatTableName(description), chunk, attempt: attempt.id, retry, ms, ...outcome });
+    return outcome;
   } finally {
     await source.close();
   }

@@ -1,6 +1,7 @@
 import { type PlannedRun, planRun } from '../../core/plan/plan-run.ts';
 import { rollForward } from '../../core/publish/pointer.ts';
 import { sweepStagingBefore } from '../../core/publish/sweep.ts';
+import { log } from '../log.ts';
 import { openSource, places } from '../places.ts';
 import { isOver } from './executions.ts';
 
@@ -16,13 +17,15 @@ export async function handler({ execution, fresh }: PlanEvent): Promise<PlannedR
   const { definition, ledger, store, keys } = places();
   const source = openSource(definition);
   try {
-    return await planRun(
+    const planned = await planRun(
       { ledger, store, keys, source },
       definition,
       { execution, fresh, isOver },
       (head) => rollForward(store, keys, definition.name, head),
       (run) => sweepStagingBefore(store, keys, run),
     );
+    log(planned);
+    return planned;
   } finally {
     await source.close();
   }

@@ -1,4 +1,5 @@
 import { type PublishedRun, publishRun } from '../../core/publish/publish-run.ts';
+import { log } from '../log.ts';
 import { places } from '../places.ts';
 import { readFailures } from './failures.ts';
 
@@ -19,7 +20,8 @@ export type PublishEvent = {
 export async function handler(event: PublishEvent): Promise<PublishedRun> {
   const { definition, ledger, store, keys } = places();
   const goAgain = event.currentRedriveCount > event.redriveCount;
-  return publishRun({ ledger, store, keys }, definition.name, event.run, goAgain, () =>
-    readFailures(store, event.results?.Key),
-  );
+  const reasons = () => readFailures(store, event.results?.Key);
+  const published = await publishRun({ ledger, store, keys }, definition.name, event.run, goAgain, reasons);
+  log(published);
+  return published;
 }

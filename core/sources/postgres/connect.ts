@@ -85,8 +85,16 @@ export type Session = {
   readonly tls: boolean;
   /** When nothing comes for so long while the server is asked for something, the connection is taken for dead. */
   readonly silenceMsMax: number;
-  /** Rows of texts, as the database writes them. */
-  query(where: string, sql: string, asked?: QueryOptions): Promise<(string | null)[][]>;
+  /**
+   * Rows of texts, as the database writes them.
+   * @param silenceMs another limit than `silenceMsMax`; null: as long as the server lets it take
+   */
+  query(
+    where: string,
+    sql: string,
+    values?: readonly unknown[],
+    silenceMs?: number | null,
+  ): Promise<(string | null)[][]>;
   readonly stream: Duplex;
   /** Takes the socket's data over from `pg`, between two of its statements. */
   readonly tap: DataTap;
@@ -102,7 +110,10 @@ export type Session = {
 /** `pg`'s inside that has no type: the socket (after TLS) and the frames it writes. */
 type Inner = { readonly connection: { readonly stream: Duplex } };
 
-export type SessionSettings = { readonly statementTimeoutMs: number };
+export type SessionSettings = { readonly statementTimeoutMs: number; readonly silenceMsMax: number };
+
+/** The kernel asks a peer that is silent for so long whether it is still there, also where we set no limit. */
+const keepAliveMs = 30_000;
 
 /**
  * What every statement relies on: text that reads back as exactly the same value, errors instead of hidden
@@ -144,12 +155,14 @@ export async function openSession(address: Address, options: SessionSettings): P
     tls = false;
     client = await connect(false).catch((again) => Promise.reject(sourceFailure(where, again)));
   }
-  const session = sessionOf(client, tls);
+  const session = sessionOf(client, tls, options.silenceMsMax);
   try {
     const set = Object.entries(settings(options.statementTimeoutMs));
     const sql = set.map(([name, value]) => `SET ${identifier(name)} = ${literal(value)}`).join(';');
-    await session.query(where, sql);
-    const [version] = await session.query(where, `SELECT current_setting('server_version')`);
+    const withinMs = Math.min(address.connectMs, options.silenceMsMax);
+    await session.query(where, sql, [], withinMs);
+    const ask = `SELECT current_setting('server_version')`;
+    const [version] = await session.query(where, ask, [], withinMs);
     return Object.assign(session, { serverVersion: version?.[0] ?? '' });
   } catch (error) {
     session.destroy();
@@ -201,6 +214,7 @@ async function connectOnce(address: Address, ssl: object | false): Promise<Conne
     application_name: address.applicationName,
     connectionTimeoutMillis: address.connectMs,
     keepAlive: true,
+    keepAliveInitialDelayMillis: keepAliveMs,
     types: { getTypeParser: () => (text: string | Buffer) => text as string },
   });
   client.on('error', () => {});
@@ -216,7 +230,7 @@ async function connectOnce(address: Address, ssl: object | false): Promise<Conne
   return { client, stream, tap: plain?.tap ?? streamTap(stream) };
 }
 
-function sessionOf({ client, tap, stream }: Connected, tls: boolean): Session {
+function sessionOf({ client, tap, stream }: Connected, tls: boolean, silenceMsMax: number): Session {
   let spent = false;
   let lost: ((error: Error) => void) | null = null;
   const onEnd = (error: Error): void => {
@@ -230,6 +244,7 @@ function sessionOf({ client, tap, stream }: Connected, tls: boolean): Session {
   return {
     serverVersion: '',
     tls,
+    silenceMsMax,
     stream,
     tap,
     get spent() {
@@ -238,12 +253,22 @@ function sessionOf({ client, tap, stream }: Connected, tls: boolean): Session {
     onLost(handler) {
       lost = handler;
     },
-    async query(where, sql, values) {
+    async query(where, sql, values, silenceMs = silenceMsMax) {
+      // ends the connection, and with it the query
+      const watch =
+        silenceMs === null
+          ? null
+          : silenceWatch(silenceMs, () => {
+              spent = true;
+              stream.destroy(nothingCame(where, silenceMs));
+            });
       try {
         const result = await client.query({ text: sql, values: values as unknown[], rowMode: 'array' });
         return result.rows as (string | null)[][];
       } catch (error) {
         throw sourceFailure(where, error);
+      } finally {
+        watch?.stop();
       }
     },
     destroy() {

@@ -6,6 +6,7 @@
 import { TidemarkError } from '../../errors.ts';
 import type { Session } from './connect.ts';
 import type { ServerError } from './errors.ts';
+import { nothingCame, silenceWatch } from './silence.ts';
 
 /** `rows` CopyData frames, one row each, from `start` to `end`. */
 export type Segment = {
@@ -26,20 +27,22 @@ export type DescribedColumn = {
 };
 
 export type StatementHandlers = {
-  /** the RowDescription of a SELECT before the COPY; throws to stop */
-  described(columns: readonly DescribedColumn[]): void;
-  /** a row of that SELECT; throws to stop */
-  selected(): void;
+  /** the RowDescription of the nth SELECT (from 0) before the COPY; throws to stop */
+  described(columns: readonly DescribedColumn[], select: number): void;
+  /** a row of that SELECT, its first value as text; throws to stop */
+  selected(first: string, select: number): void;
   copying(fields: number): void;
   segment(segment: Segment): void;
   /** ReadyForQuery; `rows` as CommandComplete of the COPY counts them */
   ready(error: ServerError | null, rows: number): void;
-  /** what came is no answer to the statement, or a handler threw */
+  /** what came is no answer to the statement, nothing came for too long, or a handler threw */
   broken(error: unknown): void;
 };
 
 const signature = Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1');
 const copyData = 0x64;
+/** A row is put together in memory before it is decoded, and copied there: more than this would end the process. */
+export const rowBytesMax = 256 * 1024 * 1024;
 /** type and length */
 const headBytes = 5;
 
@@ -48,17 +51,32 @@ const violation = (what: string): TidemarkError =>
 
 /**
  * Sends one simple query and takes the socket's data until ReadyForQuery, then gives it back to `pg`. After
- * `broken` the connection is of no use.
+ * `broken` the connection is of no use. Returns what ends the wait for an answer that nobody wants any more.
+ * @param where begins the messages: `public.orders`
  */
-export function sendStatement(session: Session, sql: string, handlers: StatementHandlers): void {
-  const { tap, stream } = session;
-  const feed = frameReader(handlers, () => tap.take(null));
+export function sendStatement(
+  session: Session,
+  where: string,
+  sql: string,
+  handlers: StatementHandlers,
+): () => void {
+  const { tap, stream, silenceMsMax } = session;
+  const broken = (error: unknown): void => {
+    watch.stop();
+    tap.take(() => {});
+    handlers.broken(error);
+  };
+  const watch = silenceWatch(silenceMsMax, () => broken(nothingCame(where, silenceMsMax)));
+  const feed = frameReader(where, handlers, () => {
+    watch.stop();
+    tap.take(null);
+  });
   tap.take((chunk) => {
+    watch.heard();
     try {
       feed(chunk);
     } catch (error) {
-      tap.take(() => {});
-      handlers.broken(error);
+      broken(error);
     }
   });
   const text = Buffer.from(`${sql}\0`, 'utf8');
@@ -66,23 +84,30 @@ export function sendStatement(session: Session, sql: string, handlers: Statement
   head.write('Q');
   head.writeUInt32BE(text.length + 4, 1);
   stream.write(Buffer.concat([head, text]));
+  return watch.stop;
 }
 
-function frameReader(handlers: StatementHandlers, giveBack: () => void): (chunk: Buffer) => void {
+function frameReader(
+  where: string,
+  handlers: StatementHandlers,
+  giveBack: () => void,
+): (chunk: Buffer) => void {
   /** a frame that has begun in an earlier chunk */
   let partial: Buffer = Buffer.alloc(0);
   let partialBytes = 0;
   let headerSeen = false;
   let error: ServerError | null = null;
   let rows = 0;
+  /** SELECTs that have been described */
+  let selects = 0;
 
   function control(type: number, frame: Buffer): void {
     switch (String.fromCharCode(type)) {
       case 'T':
-        handlers.described(describedColumns(frame));
+        handlers.described(describedColumns(frame), selects++);
         return;
       case 'D':
-        handlers.selected();
+        handlers.selected(firstValue(frame), selects - 1);
         return;
       case 'H':
         if (frame[headBytes] !== 1) throw violation('not binary');
@@ -166,6 +191,11 @@ function frameReader(handlers: StatementHandlers, giveBack: () => void): (chunk:
       // first its head, which tells its length, then its rest
       const known = partialBytes >= headBytes;
       const needed = known ? 1 + partial.readUInt32BE(1) : headBytes;
+      if (needed > rowBytesMax)
+        throw new TidemarkError(
+          'ValueNotRepresentable',
+          `${where}: a row of ${Math.ceil(needed / 2 ** 20)} MiB; rows of up to ${rowBytesMax / 2 ** 20} MiB are copied`,
+        );
       if (partial.length < needed) {
         const longer = Buffer.allocUnsafeSlow(needed);
         partial.copy(longer, 0, 0, partialBytes);
@@ -189,6 +219,13 @@ function frameReader(handlers: StatementHandlers, giveBack: () => void): (chunk:
       chunk.copy(partial, 0, rest);
     }
   };
+}
+
+/** Of a DataRow with at least one column. */
+function firstValue(frame: Buffer): string {
+  const at = headBytes + 2;
+  const length = frame.readInt32BE(at);
+  return length < 0 ? '' : frame.toString('utf8', at + 4, at + 4 + length);
 }
 
 function describedColumns(frame: Buffer): DescribedColumn[] {

@@ -9,28 +9,46 @@ export const statementBytesMax = 4 * statementBytes;
 export type Pace = {
   /** of the next statement */
   readonly rows: number;
-  /** When a statement has run this long, and brought a row, it is cut off. */
-  readonly cutMs: number;
-  /** after a statement that brought so much, in so long */
-  took(rows: number, bytes: number, ms: number): void;
+  /**
+   * Whether a statement is better cut off, at the cost of its connection: it has run for twice its time, and at
+   * the pace of its rows it would go on for as long again. Its first rows do not tell a pace: what came before
+   * them may have been a lock, a cold cache, or one slow row.
+   * @param ms since it was sent
+   * @param rowsMs since its first rows
+   * @param rows that have come after those
+   */
+  isLate(ms: number, rowsMs: number, rows: number, rowsToGo: number): boolean;
+  /** after a statement that brought so much, in so long. @param cut it was late, and was cut off */
+  took(rows: number, bytes: number, ms: number, cut: boolean): void;
 };
+
+/** After a cut the next one must be so much later; each statement that ends in time takes half of it back. */
+const patience = 4;
 
 /** @param rowBytes a guess of a row's width, null: unknown */
 export function pace(limits: ReadLimits, rowBytes: number | null): Pace {
   const within = (rows: number): number => Math.max(1, Math.min(limits.statementRows, Math.floor(rows)));
   // no ANALYZE yet: 128 rows of 100 KB would still be less than a statement's bytes
   let rows = within(rowBytes === null ? 128 : Math.min(10_000, statementBytes / 4 / Math.max(rowBytes, 1)));
+  const cutMsMin = 2 * limits.statementMs;
+  let cutMs = cutMsMin;
   return {
     get rows() {
       return rows;
     },
-    cutMs: 2 * limits.statementMs,
-    took(got, bytes, ms) {
+    isLate(ms, rowsMs, came, rowsToGo) {
+      return ms >= cutMs && came > 0 && (rowsMs / came) * rowsToGo >= cutMs;
+    },
+    took(got, bytes, ms, cut) {
+      if (cut) cutMs *= patience;
+      else if (ms < cutMsMin) cutMs = Math.max(cutMsMin, cutMs / 2);
       if (got === 0) return;
       // a statement may have found less than it asked for; its costs are those of the rows it found
       const byTime = (got * limits.statementMs * 0.8) / Math.max(ms, 0.1);
       const byBytes = (got * statementBytes) / Math.max(bytes, 1);
-      rows = within(Math.min(byBytes, Math.max(rows / 2, Math.min(rows * 2, byTime))));
+      // one slow statement is an accident, and takes no more than half; one that was cut has shown its pace
+      const least = cut ? 1 : rows / 2;
+      rows = within(Math.min(byBytes, Math.max(least, Math.min(rows * 2, byTime))));
     },
   };
 }

@@ -1,5 +1,6 @@
 /** PostgreSQL as a `Source`. */
 import { formatTableName } from '../../definition/table-name.ts';
+import { TidemarkError } from '../../errors.ts';
 import type { Batch } from '../../formats/column.ts';
 import type { KeyRange, ReadLimits, Source, SourceIdentity, TableDescription, TableName } from '../source.ts';
 import { type CatalogTable, readCatalog } from './catalog.ts';
@@ -40,6 +41,7 @@ export function postgresSource(options: PostgresSourceOptions): Source {
   /** the session of whose turn it is */
   let asking: Session | null = null;
   let closed = false;
+  let givenUp = false;
 
   const borrow = async (): Promise<Session> => {
     for (let session = idle.pop(); session !== undefined; session = idle.pop())
@@ -56,6 +58,7 @@ export function postgresSource(options: PostgresSourceOptions): Source {
   /** One after the other, each with a session; a failure of one is not the next one's. */
   function inTurn<T>(ask: (session: Session) => Promise<T>): Promise<T> {
     const answer = turn.then(async () => {
+      if (givenUp) throw new TidemarkError('SourceUnavailable', `${placeOf(address)}: the source is closed`);
       const session = await borrow();
       asking = session;
       try {
@@ -125,7 +128,10 @@ export function postgresSource(options: PostgresSourceOptions): Source {
     read,
     async close() {
       closed = true;
-      const late = setTimeout(() => asking?.destroy(), closeMsMax);
+      const late = setTimeout(() => {
+        givenUp = true;
+        asking?.destroy();
+      }, closeMsMax);
       await turn;
       clearTimeout(late);
       await Promise.all(idle.splice(0).map((session) => session.end()));
@@ -164,7 +170,8 @@ async function countRows(session: Session, table: TableName): Promise<number> {
     const [count] = await session.query(
       where,
       `SELECT count(*) FROM ${only}${qualified(table.schema, table.table)}`,
-      { silenceMsMax: null },
+      [],
+      null,
     );
     return Number(count?.[0]);
   } finally {

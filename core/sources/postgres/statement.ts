@@ -24,14 +24,22 @@ export function rangeQuery(table: CatalogTable, after: string | null, upTo: stri
 }
 
 /**
- * Two statements in one message, thus in one transaction: the first describes the columns as they are now and
+ * The statements of one message, thus of one transaction: the first describes the columns as they are now and
  * takes the lock that keeps them so until the COPY is through. It brings a row only where the key `after` is there
  * twice (under a corrupt index): the COPY begins behind all of them, and would lose those that no COPY has brought.
+ * For a key of text, a second one brings a row only where the key is ordered by another collation now: its name.
  */
 export function copyRange(table: CatalogTable, after: string | null, upTo: string, rows: number): string {
   const columns = table.columns.map((column) => `t.${identifier(column.name)}`).join(', ');
   const second =
     after === null ? 'LIMIT 0' : `WHERE ${keyColumn(table)} = ${keyConstant(table, after)} LIMIT 1 OFFSET 1`;
   return `SELECT ${columns} ${fromTable(table)} ${second};
+    ${collationQuery(table)}
     COPY (${rangeQuery(table, after, upTo, rows)}) TO STDOUT (FORMAT binary)`;
+}
+
+function collationQuery({ keyCollation, tableId, columns, keyAt }: CatalogTable): string {
+  if (keyCollation === null) return '';
+  return `SELECT c.collname FROM pg_attribute a LEFT JOIN pg_collation c ON c.oid = a.attcollation
+    WHERE a.attrelid = ${tableId} AND a.attnum = ${columns[keyAt]?.id} AND a.attcollation <> ${keyCollation.id};`;
 }

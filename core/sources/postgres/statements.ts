@@ -4,6 +4,7 @@
  * memory stays bounded because a statement is (at most `statementBytesMax`), and the next one is asked for only
  * when less than one statement's bytes wait.
  */
+import { formatTableName } from '../../definition/table-name.ts';
 import { TidemarkError } from '../../errors.ts';
 import type { KeyRange, ReadLimits } from '../source.ts';
 import { activeClock } from './active-clock.ts';
@@ -36,7 +37,7 @@ export function runStatements(
   range: KeyRange,
   limits: ReadLimits,
 ): StatementQueue {
-  const where = `${table.description.schema}.${table.description.table}`;
+  const where = formatTableName(table.description);
   const steps = pace(limits, table.rowBytes);
   const clock = activeClock();
   const queue: Segment[] = [];
@@ -48,6 +49,8 @@ export function runStatements(
   /** of the statement under way; events of a former one count no more */
   let serial = 0;
   let wake: (() => void) | null = null;
+  /** ends the watch over the statement under way */
+  let unwatch = (): void => {};
 
   const changed = (): void => {
     const waiting = wake;
@@ -56,6 +59,7 @@ export function runStatements(
   };
   const fail = (error: unknown): void => {
     serial++;
+    unwatch();
     session?.destroy();
     session = null;
     if (state === 'running') state = { failed: error };
@@ -89,11 +93,13 @@ export function runStatements(
     const begun = clock.ms();
     let rows = 0;
     let bytes = 0;
+    /** when its first rows came, and how many they were */
+    let first: { readonly at: number; readonly rows: number } | null = null;
     /** where the next statement begins; null: this one found less than it asked for */
     let resumeAt: string | null = null;
 
-    const finished = (): void => {
-      steps.took(rows, bytes, clock.ms() - begun);
+    const finished = (late: boolean): void => {
+      steps.took(rows, bytes, clock.ms() - begun, late);
       if (resumeAt === null) state = 'ended';
       else next = resumeAt;
       nextStatement();
@@ -103,12 +109,20 @@ export function runStatements(
     through.onLost((error) => {
       if (mine === serial) fail(sourceFailure(where, error));
     });
-    sendStatement(through, copyRange(table, after, range.upTo, rowsWanted), {
-      described: (columns) => checkColumns(table, columns),
-      selected() {
+    unwatch = sendStatement(through, where, copyRange(table, after, range.upTo, rowsWanted), {
+      described(columns, select) {
+        if (select === 0) checkColumns(table, columns);
+      },
+      selected(collation, select) {
+        const { column } = table.description.key;
+        if (select === 0)
+          throw new TidemarkError(
+            'KeyViolated',
+            `${where}: the key column ${column} has the same value twice`,
+          );
         throw new TidemarkError(
-          'KeyViolated',
-          `${where}: the key column ${table.description.key.column} has the same value twice`,
+          'TableChanged',
+          `${where}: the key ${column} was ordered by collation ${table.keyCollation?.description}, is now by ${collation}`,
         );
       },
       copying(fields) {
@@ -122,16 +136,19 @@ export function runStatements(
         bytes += segment.end - segment.start;
         queuedBytes += segment.end - segment.start;
         changed();
-        const cut = bytes >= statementBytesMax || clock.ms() - begun >= steps.cutMs;
-        if (rows < rowsWanted && !cut) return;
+        const now = clock.ms();
+        first ??= { at: now, rows };
+        const late = steps.isLate(now - begun, now - first.at, rows - first.rows, rowsWanted - rows);
+        if (rows < rowsWanted && !late && bytes < statementBytesMax) return;
         // now: once it is decoded, its memory is used again
         resumeAt = keyOfRow(segment, segment.lastRow, table.keyAt, table.keyWire);
         if (rows >= rowsWanted) return;
         // too much or too long: the rows so far are whole rows of one statement, and count
         serial++;
+        unwatch();
         through.destroy();
         session = null;
-        finished();
+        finished(late);
       },
       ready(error, counted) {
         if (mine !== serial) return;
@@ -139,7 +156,7 @@ export function runStatements(
         if (error !== null) return fail(serverFailure(where, error));
         if (counted !== rows)
           return fail(new TidemarkError('ProtocolViolation', `${where}: ${rows} of ${counted} rows came`));
-        finished();
+        finished(false);
       },
       broken(error) {
         if (mine === serial) fail(sourceFailure(where, error));
@@ -174,6 +191,7 @@ export function runStatements(
     stop() {
       clock.stop();
       serial++;
+      unwatch();
       // a statement is under way, or a connection is: `next` is set only between two statements
       if (state === 'running' && next === undefined) session?.destroy();
       const left = session;
@@ -195,7 +213,7 @@ function checkColumns(table: CatalogTable, described: readonly DescribedColumn[]
     if (!same)
       throw new TidemarkError(
         'TableChanged',
-        `${table.description.schema}.${table.description.table}: column ${column.name} has changed while it was read`,
+        `${formatTableName(table.description)}: column ${column.name} has changed while it was read`,
       );
   }
 }

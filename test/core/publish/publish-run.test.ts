@@ -27,7 +27,7 @@ test('a run that is whole: files, manifest, head, pointer, run; nothing left in 
   expect(await shop.pointer('a')).toBeNull();
   const published = await shop.publish(run);
   const pointer = (await shop.pointer('a'))!;
-  const manifest = await readManifest(embedded.store, shop.keys, a, run);
+  const manifest = (await readManifest(embedded.store, shop.keys, a, run))!;
   const { bytes } = pointer;
   expect(published).toEqual({
     status: 'published',
@@ -267,6 +267,20 @@ test('renames what attempts that died had committed and not renamed', async () =
   expect(await shop.publish(run)).toMatchObject({ status: 'published' });
   expect(await shop.read('a')).toEqual(rows);
   expect(await under(embedded, shop.keys.stagingOf(run))).toEqual([]);
+});
+
+test('a lake that somebody has deleted is published anew by the next run', async () => {
+  const shop = lake(embedded, { a: rows });
+  const run = await shop.runThrough();
+  const deleted = [
+    ...(await under(embedded, shop.keys.dataOf(a))),
+    shop.keys.manifest(a, run),
+    shop.keys.pointer(a),
+  ];
+  await embedded.store.delete(deleted);
+  await shop.runThrough();
+  expect(await shop.read('a')).toEqual(rows);
+  expect(await shop.pointer('a')).toMatchObject({ version: 2 });
 });
 
 describe('a run that is over', () => {

@@ -156,6 +156,10 @@ describe('tables', () => {
     await expect(source.describe({ schema: 'sales', table: 'orders' }, [], null)).rejects.toMatchObject({
       message: expect.stringContaining('there is public.orders'),
     });
+    await db.sql('CREATE SCHEMA "odd.one"; CREATE TABLE "odd.one"."Price List" (id int PRIMARY KEY)');
+    await expect(source.describe({ schema: 'odd.on', table: 'Prise List' }, [], null)).rejects.toMatchObject({
+      message: 'There is no table "odd.on".Prise List in the database; there is "odd.one".Price List',
+    });
     await expect(source.describe(publicTable('something'), [], null)).rejects.toMatchObject({
       message: 'There is no table public.something in the database',
     });

@@ -56,6 +56,7 @@ function feed(bytes: Buffer, sizes: readonly number[]): Outcome {
   const outcome: Outcome = { values: [], fields: 0, ended: null, broken: null, givenBack: false, sent: '' };
   let handler: ((chunk: Buffer) => void) | null = null;
   const session = {
+    silenceMsMax: 60_000,
     stream: {
       write(data: Buffer) {
         outcome.sent = data.toString('latin1');
@@ -80,7 +81,7 @@ function feed(bytes: Buffer, sizes: readonly number[]): Outcome {
     }
     expect([seen, at]).toEqual([rows, end]);
   };
-  sendStatement(session, 'COPY', {
+  const stop = sendStatement(session, 'public.t', 'COPY', {
     described: () => {},
     selected: () => {},
     copying: (fields) => {
@@ -103,6 +104,7 @@ function feed(bytes: Buffer, sizes: readonly number[]): Outcome {
     chunk.fill(0xee);
     from += size;
   }
+  stop();
   return outcome;
 }
 
@@ -164,4 +166,17 @@ test('what is no answer to COPY breaks the connection', () => {
     expect(outcome.broken).toMatchObject({ code: 'ProtocolViolation' });
     expect(outcome.givenBack).toBe(false);
   }
+});
+
+test('a row that is too large for memory is not waited for', () => {
+  const head = Buffer.from('d\0\0\0\0');
+  head.writeInt32BE(300 * 1024 * 1024, 1);
+  const outcome = feed(
+    Buffer.concat([copying, frame('d', Buffer.concat([fileHeader])), head, Buffer.alloc(99)]),
+    [64],
+  );
+  expect(outcome.broken).toMatchObject({
+    code: 'ValueNotRepresentable',
+    message: 'public.t: a row of 301 MiB; rows of up to 256 MiB are copied',
+  });
 });

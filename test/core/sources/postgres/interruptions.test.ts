@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { postgresSource } from '../../../../core/sources/postgres/postgres.ts';
 import type { Source, TableDescription } from '../../../../core/sources/source.ts';
 import { type TestPostgres, testPostgres } from '../../../support/postgres.ts';
+import { tcpGate } from '../../../support/tcp-gate.ts';
 import { limits, publicTable, readWhole, valuesOf } from './reading.ts';
 
 let db: TestPostgres;
@@ -112,6 +113,36 @@ test('a statement that takes too long is cut off where it is; its rows count', a
   // the rows came as they were ready, not at the end; the server was told to stop by the end of its connection
   expect(read.batches).toBeGreaterThan(1);
   expect(await readFile(db.server.logFile, 'utf8')).toMatch(/connection to client lost|could not send data/);
+});
+
+test('a slow server is not asked for connection after connection', async () => {
+  await db.sql(`CREATE TABLE first_slow (id int PRIMARY KEY, v slowly);
+    INSERT INTO first_slow SELECT i, ROW(i)::slowly FROM generate_series(1, 60) i`);
+  await db.sql(`CREATE OR REPLACE FUNCTION slow_text(v slowly) RETURNS text LANGUAGE plpgsql AS $$ BEGIN
+    PERFORM pg_sleep(CASE WHEN v.v = 1 THEN 0.5 ELSE current_setting('slow.ms')::float / 1000 END);
+    RETURN repeat('s', 9000) || v.v; END $$`);
+  const connectionsFor = async (ms: number): Promise<number> => {
+    await db.sql(`ALTER DATABASE postgres SET slow.ms = '${ms}'`);
+    const gate = await tcpGate(db.server.port);
+    const url = new URL(db.url);
+    url.port = String(gate.port);
+    const slow = postgresSource({ url: url.href });
+    const described = await slow.describe(publicTable('first_slow'), [], null);
+    const read = await readWhole(
+      slow,
+      described,
+      { after: null, upTo: '60' },
+      { ...limits, statementMs: 50 },
+    );
+    expect(read.rows).toHaveLength(60);
+    await slow.close();
+    await gate.stop();
+    return gate.connections();
+  };
+  // the first row is slow, what follows is not: nothing to cut off
+  expect(await connectionsFor(0)).toBe(1);
+  // every row takes as long as a statement may: one cut tells how many to ask for
+  expect(await connectionsFor(50)).toBe(2);
 });
 
 test('a statement that brings nothing in time: SourceTimeout', async () => {

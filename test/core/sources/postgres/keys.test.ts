@@ -15,7 +15,10 @@ let session: Session;
 beforeAll(async () => {
   db = await testPostgres();
   source = postgresSource({ url: db.url });
-  session = await openSession(parseAddress(db.url), { statementTimeoutMs: 10_000 });
+  session = await openSession(parseAddress(db.url), {
+    statementTimeoutMs: 10_000,
+    silenceMsMax: 20_000,
+  });
   await db.sql(`CREATE DOMAIN code AS varchar(30);
     CREATE COLLATION german (provider = icu, locale = 'de');
     CREATE COLLATION blind (provider = icu, locale = 'und-u-ks-level2', deterministic = false)`);

@@ -1,6 +1,7 @@
 import type { Ledger } from '../core/ledger/ledger.ts';
 import type { Keys } from '../core/objects/keys.ts';
 import type { ObjectStore } from '../core/objects/store.ts';
+import type { FunctionName } from '../functions/bundling.ts';
 
 export type ExecutionStatus =
   | 'RUNNING'
@@ -46,6 +47,8 @@ export interface Cloud {
   readonly keys: Keys;
   /** where a key's object can be looked at: `.tidemark/s3/lake/…` or `s3://lake/…` */
   place(key: string): string;
+  /** where what a function has logged can be read: a file here, a log group there */
+  logs(name: FunctionName): string;
   /** @returns the execution's ARN */
   start(input: { readonly fresh: boolean }): Promise<string>;
   /** @returns null where Step Functions does not know it */

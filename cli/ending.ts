@@ -1,15 +1,15 @@
 import type { Definition } from '../core/definition/options.ts';
 import { parseTableName } from '../core/definition/table-name.ts';
-import { nextStepOf } from '../core/errors.ts';
 import type { Part, Run } from '../core/ledger/ledger.ts';
 import { parseTarget } from '../core/objects/keys.ts';
 import type { Cloud } from './cloud.ts';
 import type { Answer, Context } from './context.ts';
 import { agree, type TableCount } from './counts.ts';
 import { exitCodes, type ShownError, shown } from './errors.ts';
+import { executionWords } from './executions.ts';
 import type { Followed } from './follow.ts';
-import { problemsIn } from './incomplete.ts';
-import { afterPublishing, again, type NextStep, runCommand } from './next-steps.ts';
+import { problemsIn, problemWords } from './incomplete.ts';
+import { afterPublishing, again, type NextStep, nextStepHere, runCommand } from './next-steps.ts';
 import { partName } from './progress.ts';
 import { counted } from './quantities.ts';
 import type { RunBeginning } from './run-start.ts';
@@ -112,11 +112,7 @@ function published(ended: Ended, run: Run): Answer {
     summary,
     exitCodes.incomplete,
     [],
-    shown(
-      'CountsDiffer',
-      `the counts of ${differing.join(', ')} differ between the database and the files`,
-      `Where these tables are written meanwhile, that is to be expected: look when they are still. Otherwise please report it.`,
-    ),
+    shown('CountsDiffer', `the counts of ${differing.join(', ')} differ between the database and the files`),
   );
 }
 
@@ -132,7 +128,7 @@ function stopped(ended: Ended, run: Run): Answer {
     shown(
       'Stopped',
       `run ${run.run} is not complete; ${counted(rows, 'row')} in ${counted(parts, 'part')} are committed and stay`,
-      `${runCommand(ended.context)} — it copies only the rest.`,
+      nextStepHere(ended.context, 'Stopped'),
     ),
   );
 }
@@ -141,15 +137,16 @@ function incompleteError(ended: Ended, run: Run, summary: Summary): ShownError {
   const open = summary.tables.filter(({ state }) => state !== 'published');
   const lines = open.map(({ table, problem }) => {
     if (!problem) return `${table}: not all of its chunks are done`;
-    const what = `${table}: ${problem.code ? `${problem.code}: ` : ''}${problem.message}`;
+    const what = problemWords(problem);
     return problem.next ? `${what}\n  → ${problem.next}` : what;
   });
   const done = summary.tables.length - open.length;
-  return shown(
+  const error = shown(
     'RunIncomplete',
     `run ${run.run}: ${done} of ${counted(summary.tables.length, 'table')} published, ${open.length} not complete\n${lines.join('\n')}`,
-    `Mend the cause, then \`${again(ended.context, 'redrive')}\`: it copies only what is missing.`,
+    nextStepHere(ended.context, 'RunIncomplete'),
   );
+  return { ...error, logs: [ended.cloud.logs('copy-chunk')] };
 }
 
 function failed(ended: Ended, run: Run): Answer {
@@ -161,48 +158,59 @@ function failed(ended: Ended, run: Run): Answer {
   return answer(summaryOf(ended, run, 'failed'), exitCodes.incomplete, [], executionError(ended));
 }
 
-function executionError({ context, followed }: Ended): ShownError {
-  const { execution } = followed;
+function executionError({ context, cloud, followed }: Ended): ShownError {
+  const { execution, run } = followed;
   const code = execution.error ?? execution.status;
   const tail = `Then \`${again(context, 'redrive')}\` goes on where it ended.`;
   if (execution.status === 'ABORTED') {
-    return shown(
-      'Aborted',
-      'the execution was stopped from elsewhere',
-      `\`${runCommand(context)}\` goes on with the run.`,
-    );
+    return shown('Aborted', 'the execution was stopped from elsewhere', nextStepHere(context, 'Aborted'));
   }
   const known = shown(code, execution.message ?? 'the execution failed');
   const next =
     known.next.includes('redrive') || known.next.includes('--fresh') ? known.next : `${known.next} ${tail}`;
-  return { ...known, next };
+  // chunks do not end an execution: it was Plan or, where there is a run, perhaps Publish
+  return { ...known, next, logs: [cloud.logs('plan'), ...(run ? [cloud.logs('publish')] : [])] };
+}
+
+/** Plan found another execution at work on the sync. */
+async function skipped({ command, context, definition, cloud, followed }: Ended): Promise<Answer> {
+  const { run, execution: arn } = followed.execution.output as { run: string; execution: string };
+  // only for its words
+  const other = await cloud.execution(arn).catch(() => null);
+  return {
+    exitCode: exitCodes.busy,
+    document: {
+      command,
+      sync: definition.name,
+      run,
+      outcome: 'skipped',
+      execution: arn,
+      since: other?.startedAt.toISOString() ?? null,
+    },
+    lines: () => [],
+    error: shown(
+      'Skipped',
+      `another execution works on sync ${definition.name} (run ${run}): ${executionWords(arn, other)}`,
+      nextStepHere(context, 'Skipped'),
+    ),
+  };
 }
 
 /** How `run` and `redrive` end: what they say, and the exit code. */
-export function answerOf(ended: Ended): Answer {
+export async function answerOf(ended: Ended): Promise<Answer> {
   const { followed, context, definition } = ended;
   const { execution, run } = followed;
   const document = { command: ended.command, sync: definition.name, run: run?.run ?? null };
   if (execution.status === 'SUCCEEDED') {
     const status = statusOf(execution.output);
     if (run?.status === 'published') return published(ended, run);
-    if (status === 'skipped') {
-      const { run: other } = execution.output as { run?: string };
-      return {
-        exitCode: exitCodes.busy,
-        document: { ...document, run: other ?? null, outcome: 'skipped' },
-        lines: () => [],
-        error: shown(
-          'Skipped',
-          `another execution works on sync ${definition.name} (run ${other})`,
-          `\`${again(context, 'status')}\` shows how far it is.`,
-        ),
-      };
-    }
+    if (status === 'skipped') return skipped(ended);
     return {
       exitCode: exitCodes.done,
       document: { ...document, outcome: 'over' },
-      lines: () => [`the run was published or abandoned before: ${nextStepOf('RunSuperseded')}`],
+      lines: () => [
+        `${run ? `run ${run.run}` : 'the run'} is over: it was published or abandoned before, or a newer one has taken over its tables`,
+      ],
     };
   }
   if (!run) {

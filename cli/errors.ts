@@ -10,16 +10,15 @@ export type ShownError = {
   readonly code: string;
   readonly message: string;
   readonly next: string;
+  /** where functions have logged more about it */
+  readonly logs?: readonly string[];
 };
-
-const unexpectedNext =
-  'This should not happen: please report it, with these lines. What is committed is safe; `tidemark run` goes on.';
 
 /** `next` in place of the code's own next step, where more is known. */
 export const shown = (code: string, message: string, next?: string): ShownError => ({
   code,
   message: redacted(message),
-  next: next ?? (isErrorCode(code) ? nextStepOf(code) : unexpectedNext),
+  next: next ?? nextStepOf(isErrorCode(code) ? code : 'Unexpected'),
 });
 
 export function shownError(error: unknown): ShownError {
@@ -35,15 +34,33 @@ export function exitCodeOf(error: unknown): number {
   return error.kind === 'definition' ? exitCodes.wrong : exitCodes.incomplete;
 }
 
-/** Code, what happened and where; the next step under it. */
-export function errorLines({ code, message, next }: ShownError, { paint, width }: Style): string[] {
-  const lines = printable(`${code}: ${message}`)
-    .split('\n')
-    .flatMap((line) => wrapped(line, width - 6));
+/** What happened beside its mark, and the next step under it; `indent` of all lines. */
+export function problemLines(
+  mark: string,
+  {
+    code,
+    message,
+    next,
+    logs = [],
+  }: Omit<ShownError, 'code' | 'next'> & {
+    readonly code: string | null;
+    readonly next: string | null;
+  },
+  width: number,
+  indent = '',
+): string[] {
+  const beside = (label: string, text: string): string[] =>
+    wrapped(printable(text), width - indent.length - 8).map(
+      (line, index) => `${indent}  ${index === 0 ? label.padEnd(6) : '      '}${line}`,
+    );
   return [
-    ...lines.map((line, index) => (index === 0 ? `${paint.bad('✗')} ${line}` : `    ${line}`)),
-    ...wrapped(printable(next), width - 8).map((line, index) =>
-      index === 0 ? `  next: ${line}` : `        ${line}`,
+    ...wrapped(printable(code === null ? message : `${code}: ${message}`), width - indent.length - 6).map(
+      (line, index) => (index === 0 ? `${indent}${mark} ${line}` : `${indent}    ${line}`),
     ),
+    ...(next === null ? [] : beside('next:', next)),
+    ...logs.flatMap((log) => beside('log:', log)),
   ];
 }
+
+export const errorLines = (error: ShownError, { paint, width }: Style): string[] =>
+  problemLines(paint.bad('✗'), error, width);

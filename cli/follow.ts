@@ -2,6 +2,7 @@ import { TidemarkError } from '../core/errors.ts';
 import type { Part, Run } from '../core/ledger/ledger.ts';
 import type { ChunkActivity, Cloud, Execution } from './cloud.ts';
 import type { Display } from './display.ts';
+import { isAlive } from './executions.ts';
 import { type Failure, newFailure, type Progress, partName, progressOf, type Sighting } from './progress.ts';
 import type { Phase } from './progress-lines.ts';
 import { sightingReader } from './sighting.ts';
@@ -18,10 +19,6 @@ const readingShare = 1 / 2;
 /** How long to look on while the ledger, the store or Step Functions do not answer. */
 const patienceMs = 60_000;
 
-const alive: readonly Execution['status'][] = ['RUNNING', 'PENDING_REDRIVE'];
-export const isAlive = (execution: Execution | null): boolean =>
-  execution !== null && alive.includes(execution.status);
-
 export type Beginning = {
   readonly arn: string;
   /** of the execution before this redrive: until it has grown, the old ending is what one sees; null: a new execution */
@@ -35,10 +32,13 @@ export type Watch = {
   readonly surroundings: Surroundings;
   /** Starts the execution, or its redrive. */
   readonly begin: () => Promise<Beginning>;
-  /** names of the parts that were committed before; may be filled in `onRun` */
+  /** names of the parts that were committed before; may be changed in `onRun` */
   readonly before: ReadonlySet<string>;
-  /** Called once, when the execution has found its run. */
-  readonly onRun: (run: Run) => void;
+  /**
+   * Called when the execution has found its run, and again where it goes on with another one: `left` is the one that
+   * it has abandoned.
+   */
+  readonly onRun: (run: Run, left: Run | null) => void;
 };
 
 export type Followed = {
@@ -58,6 +58,15 @@ async function runOf(cloud: Cloud, sync: string, arn: string): Promise<Run | nul
   const head = await cloud.ledger.head(sync);
   if (head?.execution !== arn) return null;
   return cloud.ledger.run(sync, head.run);
+}
+
+/**
+ * The run that a succeeded execution says it published: by now the sync's head may name a newer one.
+ * @returns null where it says none
+ */
+async function publishedBy(cloud: Cloud, sync: string, { output }: Execution): Promise<Run | null> {
+  const { status, run } = (output ?? {}) as { status?: unknown; run?: unknown };
+  return status === 'published' && typeof run === 'string' ? cloud.ledger.run(sync, run) : null;
 }
 
 const asItIsNow = async (cloud: Cloud, run: Run | null): Promise<Run | null> =>
@@ -117,13 +126,14 @@ export async function follow(watch: Watch): Promise<Followed> {
   let sighting: Sighting | null = null;
   let failure: Failure | null = null;
 
-  async function look(target: string): Promise<void> {
-    if (!run) {
-      run = await runOf(cloud, sync, target);
-      if (run) {
-        read = sightingReader(cloud, run);
-        watch.onRun(run);
-      }
+  async function look(target: string, execution: Execution): Promise<void> {
+    const found = (await publishedBy(cloud, sync, execution)) ?? (await runOf(cloud, sync, target));
+    if (found && found.run !== run?.run) {
+      const left = run;
+      run = found;
+      read = sightingReader(cloud, found);
+      failure = null;
+      watch.onRun(found, left);
     }
     const now = await cloud.activity(target);
     const seen = read && (await read(now));
@@ -166,7 +176,7 @@ export async function follow(watch: Watch): Promise<Followed> {
           (redriveCount === null || execution.redriveCount > redriveCount);
         if (over || nowMs() >= nextReadingMs) {
           const startMs = nowMs();
-          await look(target);
+          await look(target, execution);
           nextReadingMs = startMs + Math.max(readingMs, (nowMs() - startMs) / readingShare);
         }
         if (over) return execution;
@@ -183,6 +193,8 @@ export async function follow(watch: Watch): Promise<Followed> {
 
   let over = false;
   const drawing = draw(() => over);
+  // it is awaited at the end only; until then its failure is nobody's
+  drawing.catch(() => {});
   try {
     const beginning = await watch.begin();
     arn = beginning.arn;
@@ -200,7 +212,7 @@ export async function follow(watch: Watch): Promise<Followed> {
     };
   } finally {
     over = true;
-    await drawing;
     forget();
+    await drawing;
   }
 }

@@ -61,7 +61,7 @@ Examples:
   redrive: {
     summary: 'go on with a failed execution, after its cause was mended',
     description:
-      'Goes on with the last execution of an unfinished run from the state in which it failed, and copies only what is missing. Tables that are published stay as they are.',
+      'Goes on with the last execution of an unfinished run from the state in which it failed, and copies only what is missing. Tables that are published stay as they are. Refuses where the definition has changed since the run began.',
     after: `
 Examples:
   $ npx tidemark redrive

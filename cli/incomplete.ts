@@ -9,6 +9,10 @@ export type Problem = {
   readonly next: string | null;
 };
 
+/** What is wrong with the table, without the next step. */
+export const problemWords = ({ table, code, message }: Problem): string =>
+  `${table}: ${code === null ? '' : `${code}: `}${message}`;
+
 /**
  * Takes apart what Publish says of the tables that are not complete (`… Not complete: a: Code: …; b: …`): the tables'
  * names are known, so that nothing in a message is mistaken for one.

@@ -67,6 +67,7 @@ export async function openLocalCloud(options: LocalCloudOptions): Promise<Cloud>
     store: s3Store(s3, target.bucket),
     keys: keysOf(target, definition.name),
     place: (key) => relative(process.cwd(), join(home, 's3', target.bucket, key)),
+    logs: (name) => relative(process.cwd(), join(home, 'functions', 'logs', `${name}.log`)),
 
     async start({ fresh }) {
       const started = await sfn.send(

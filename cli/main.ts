@@ -2,6 +2,7 @@ import { TidemarkError } from '../core/errors.ts';
 import { type Answer, type Context, give } from './context.ts';
 import { exitCodeOf, exitCodes, shownError } from './errors.ts';
 import { type GlobalOptions, parse, type Wish } from './program.ts';
+import { sampleDefinition } from './sample-definition.ts';
 import { realSurroundings, type Surroundings } from './surroundings.ts';
 
 const helpWidth = (columns: number | undefined): number => Math.min(100, Math.max(40, columns ?? 80));
@@ -39,7 +40,7 @@ function contextOf(options: GlobalOptions, surroundings: Surroundings, outer: Ou
 }
 
 async function sampleAnswer(context: Context, options: GlobalOptions, args: readonly string[]) {
-  const { sample, sampleDefinition } = await import('./commands/sample.ts');
+  const { sample } = await import('./commands/sample.ts');
   const outer: Outer = {
     invocation: 'npx tidemark sample',
     definitionFile: options.config ?? sampleDefinition(),

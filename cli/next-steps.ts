@@ -1,5 +1,7 @@
 import { isAbsolute, join } from 'node:path';
+import { type ErrorCode, nextStepOf } from '../core/errors.ts';
 import type { Context } from './context.ts';
+import { sampleDefinition } from './sample-definition.ts';
 
 const defaultHome = '.tidemark';
 
@@ -11,10 +13,10 @@ export function again(
   context: Pick<Context, 'invocation' | 'home' | 'definitionFile'>,
   command: string,
 ): string {
-  const config = context.definitionFile === 'tidemark.yaml' ? '' : ` --config ${context.definitionFile}`;
+  const isDefault = context.definitionFile === (isSample(context) ? sampleDefinition() : 'tidemark.yaml');
+  const config = isDefault ? '' : ` --config ${context.definitionFile}`;
   const home = context.home === defaultHome ? '' : ` --home ${context.home}`;
-  // the sample finds its own definition
-  return `${context.invocation} ${command}${context.invocation.endsWith('sample') ? '' : config}${home}`;
+  return `${context.invocation} ${command}${config}${home}`;
 }
 
 export const isSample = ({ invocation }: Pick<Context, 'invocation'>): boolean =>
@@ -26,6 +28,13 @@ export function runCommand(context: Context): string {
   const isNpmStart = surroundings.environment.npm_lifecycle_event === 'start' && home === defaultHome;
   return isSample(context) && isNpmStart ? 'npm start' : again(context, 'run');
 }
+
+/** What the operator does about an error, its commands written as this command line was called. */
+export const nextStepHere = (context: Context, code: ErrorCode): string =>
+  nextStepOf(code).replaceAll(
+    /`tidemark ([^`]+)`/g,
+    (_, command: string) => `\`${command === 'run' ? runCommand(context) : again(context, command)}\``,
+  );
 
 /** The first words of a command that starts the embedded cloud. With the sample, people are to try and kill it. */
 export const startingWords = (context: Pick<Context, 'home' | 'invocation'>): string =>

@@ -1,6 +1,6 @@
 import type { Part, Run } from '../core/ledger/ledger.ts';
 import type { Cloud, Execution } from './cloud.ts';
-import { isAlive } from './follow.ts';
+import { isAlive } from './executions.ts';
 import { partName } from './progress.ts';
 import { counted } from './quantities.ts';
 import { allParts } from './sighting.ts';
@@ -55,6 +55,15 @@ function howItEnded(execution: Execution | null): string {
   }
 }
 
+const whyAbandoned = (left: Run, run: Run): string =>
+  left.fingerprint === run.fingerprint ? 'another execution began anew' : 'the definition has changed since';
+
+/** Says that an execution has left the run that it worked on for a new one. */
+export const changeLines = (left: Run, run: Run): string[] => [
+  `run ${left.run} is abandoned (${whyAbandoned(left, run)}); what it has committed will not be used`,
+  `new run ${run.run} of ${run.sync}: ${counted(run.tables.length, 'table')}`,
+];
+
 /** Says which run an execution works on, and what of it is there already. */
 export function beginningLines(former: Former | null, run: Run, fresh: boolean): string[] {
   const tables = counted(run.tables.length, 'table');
@@ -65,11 +74,7 @@ export function beginningLines(former: Former | null, run: Run, fresh: boolean):
   }
   const lines = [`new run ${run.run} of ${run.sync}: ${tables}`];
   if (former?.run.status !== 'running') return lines;
-  const why = fresh
-    ? '--fresh'
-    : former.run.fingerprint === run.fingerprint
-      ? 'another execution began anew'
-      : 'the definition has changed since';
+  const why = fresh ? '--fresh' : whyAbandoned(former.run, run);
   const lost =
     former.parts.length === 0
       ? ''

@@ -1,24 +1,27 @@
-import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fingerprint } from '../../core/definition/fingerprint.ts';
 import { loadDefinition } from '../../core/definition/load.ts';
 import type { Definition } from '../../core/definition/options.ts';
 import { referencedVariables } from '../../core/definition/references.ts';
 import { formatTableName, parseTableName } from '../../core/definition/table-name.ts';
 import { TidemarkError } from '../../core/errors.ts';
+import { defaultCompression, loadCodec } from '../../core/formats/parquet/codec.ts';
 import { planTable } from '../../core/plan/plan-run.ts';
 import type { TablePlan } from '../../core/plan/table-plan.ts';
 import type { Source } from '../../core/sources/source.ts';
 import type { Answer, Context } from '../context.ts';
-import { exitCodes, shownError } from '../errors.ts';
-import { again } from '../next-steps.ts';
-import { printable, wrapped } from '../printable.ts';
+import { exitCodes, problemLines, shownError } from '../errors.ts';
+import { isAlive } from '../executions.ts';
+import { again, nextStepHere } from '../next-steps.ts';
 import { bytes, count, counted } from '../quantities.ts';
 import { definitionText } from '../read-definition.ts';
 import type { Style } from '../terminal.ts';
 import { typeWords } from '../type-words.ts';
+import { withCloud } from '../with-cloud.ts';
 
 export type Finding = {
-  readonly about: 'definition' | 'environment' | 'database' | 'table' | 'folder';
+  readonly about: 'definition' | 'environment' | 'database' | 'table' | 'folder' | 'run';
   /** `note`: good to know, no hindrance */
   readonly result: 'good' | 'bad' | 'note';
   /** the table's or the variable's name */
@@ -47,7 +50,7 @@ function bad(about: Finding['about'], name: string | null, error: unknown): Find
   return { about, result: 'bad', name, text: message, code, next };
 }
 
-/** Everything that a run would trip over, all at once. Writes nothing but a file in the folder, which it deletes. */
+/** Everything that a run would trip over, all at once. Leaves nothing behind. */
 export async function check(context: Context): Promise<Answer> {
   const { environment } = context.surroundings;
   const findings: Finding[] = [];
@@ -82,6 +85,7 @@ export async function check(context: Context): Promise<Answer> {
     );
   }
   const isWhole = findings.every(({ result }) => result === 'good');
+  if (definition) findings.push(...(await checkCompression(context, definition)));
   if (text !== null && definition && isWhole) {
     try {
       // with the variables' values, which may be wrong in their own way
@@ -91,7 +95,10 @@ export async function check(context: Context): Promise<Answer> {
       findings.push(bad('definition', null, error));
     }
   }
-  findings.push(checkFolder(context.home));
+  const folder = checkFolder(context.home);
+  findings.push(folder);
+  if (definition && isWhole && folder.result === 'good')
+    findings.push(...(await checkRun(context, definition)));
   return answerOf(context, findings);
 }
 
@@ -132,14 +139,31 @@ function tableFindings(name: string, { description, rows, bytes: size }: TablePl
   ];
 }
 
-/** Where the embedded cloud lives: a file is written there, and deleted. */
-function checkFolder(home: string): Finding {
-  const probe = join(home, `check-${process.pid}`);
+/** Whether this Node can compress as the definition says. */
+async function checkCompression(context: Context, { target }: Definition): Promise<Finding[]> {
   try {
-    mkdirSync(home, { recursive: true });
+    await loadCodec(target.compression === 'auto' ? defaultCompression() : target.compression);
+    return [];
+  } catch (error) {
+    if (!(error instanceof TidemarkError)) throw error;
+    const message = `${context.definitionFile}: target.${error.message}`;
+    return [bad('definition', null, new TidemarkError(error.code, message))];
+  }
+}
+
+/** The nearest folder above that is there. */
+function nearest(folder: string): string {
+  return existsSync(folder) || dirname(folder) === folder ? folder : nearest(dirname(folder));
+}
+
+/** Where the embedded cloud lives or would be made: a file is written there, and deleted. */
+function checkFolder(home: string): Finding {
+  const place = nearest(resolve(home));
+  const probe = join(place, `.tidemark-check-${process.pid}`);
+  try {
     writeFileSync(probe, '');
     rmSync(probe);
-    const { bavail, bsize } = statfsSync(home);
+    const { bavail, bsize } = statfsSync(place);
     return good('folder', home, `${home} can be written, ${bytes(bavail * bsize)} are free`);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
@@ -148,6 +172,29 @@ function checkFolder(home: string): Finding {
       home,
       new TidemarkError('CloudBroken', `the embedded cloud’s folder ${home} cannot be written (${code})`),
     );
+  }
+}
+
+/** An unfinished run that `run` would abandon: it began with another definition. */
+async function checkRun(context: Context, definition: Definition): Promise<Finding[]> {
+  const { home } = context;
+  // without a ledger there is no run, and looking would make one
+  if (!existsSync(join(home, 'dynamodb'))) return [];
+  try {
+    return await withCloud(context, definition, 'look', async (cloud) => {
+      const head = await cloud.ledger.head(definition.name);
+      const run = head && (await cloud.ledger.run(definition.name, head.run));
+      if (run?.status !== 'running' || run.fingerprint === fingerprint(definition)) return [];
+      if (isAlive(await cloud.execution(head!.execution))) return [];
+      const next = nextStepHere(context, 'DefinitionChanged');
+      return [
+        remark('run', run.run, `run ${run.run} is unfinished; the definition has changed since. ${next}`),
+      ];
+    });
+  } catch (error) {
+    if (!(error instanceof TidemarkError)) throw error;
+    if (error.code === 'CloudBusy') return [remark('folder', home, error.message)];
+    return [bad('folder', home, error)];
   }
 }
 
@@ -171,10 +218,6 @@ function answerOf(context: Context, findings: readonly Finding[]): Answer {
 function findingLines({ about, result, name, text, code, next }: Finding, { paint, width }: Style): string[] {
   const mark = { good: paint.good('✓'), bad: paint.bad('✗'), note: paint.warning('!') }[result];
   const label = about === 'table' ? `${name}: ` : about === 'database' ? 'database: ' : '';
-  const lines = wrapped(printable(`${label}${code ? `${code}: ` : ''}${text}`), width - 4);
-  const steps = next === null ? [] : wrapped(printable(next), width - 10);
-  return [
-    ...lines.map((line, index) => (index === 0 ? `${mark} ${line}` : `    ${line}`)),
-    ...steps.map((line, index) => (index === 0 ? `    next: ${line}` : `          ${line}`)),
-  ];
+  const message = `${label}${code ? `${code}: ` : ''}${text}`;
+  return problemLines(mark, { code: null, message, next }, width);
 }

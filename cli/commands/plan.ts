@@ -2,7 +2,7 @@ import { formatTableName, parseTableName } from '../../core/definition/table-nam
 import { planTable } from '../../core/plan/plan-run.ts';
 import type { TablePlan } from '../../core/plan/table-plan.ts';
 import type { Answer, Context } from '../context.ts';
-import { exitCodes, type ShownError, shownError } from '../errors.ts';
+import { exitCodes, problemLines, type ShownError, shownError } from '../errors.ts';
 import { type LayoutColumn, layOut } from '../layout.ts';
 import { printable, wrapped } from '../printable.ts';
 import { bytes, count, counted } from '../quantities.ts';
@@ -115,15 +115,7 @@ function tableLines({ table, plan, error }: Planned, chunks: boolean, style: Sty
   const { paint, width } = style;
   const name = paint.strong(printable(table));
   if (!plan) {
-    return [
-      name,
-      ...wrapped(printable(`${error.code}: ${error.message}`), width - 4).map((line, i) =>
-        i === 0 ? `  ${paint.bad('✗')} ${line}` : `    ${line}`,
-      ),
-      ...wrapped(printable(error.next), width - 10).map((line, i) =>
-        i === 0 ? `    next: ${line}` : `          ${line}`,
-      ),
-    ];
+    return [name, ...problemLines(paint.bad('✗'), error, width, '  ')];
   }
   const { columns, notes } = plan.description;
   return [

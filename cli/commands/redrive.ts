@@ -1,17 +1,20 @@
+import { fingerprint } from '../../core/definition/fingerprint.ts';
 import type { Definition } from '../../core/definition/options.ts';
-import { TidemarkError } from '../../core/errors.ts';
+import { type ErrorCode, TidemarkError } from '../../core/errors.ts';
 import type { Run } from '../../core/ledger/ledger.ts';
 import type { Cloud, Execution } from '../cloud.ts';
 import { type Answer, type Context, note } from '../context.ts';
 import { closeDisplay, displayFor } from '../display-choice.ts';
 import { answerOf } from '../ending.ts';
 import { exitCodes, shown } from '../errors.ts';
-import { type Followed, follow, isAlive } from '../follow.ts';
-import { again, runCommand, startingWords } from '../next-steps.ts';
+import { executionWords, isAlive } from '../executions.ts';
+import { type Followed, follow } from '../follow.ts';
+import { again, nextStepHere, startingWords } from '../next-steps.ts';
 import { partName } from '../progress.ts';
 import { readDefinitionToRun } from '../read-definition.ts';
-import { committedWords } from '../run-start.ts';
+import { changeLines, committedWords, type RunBeginning } from '../run-start.ts';
 import { allParts } from '../sighting.ts';
+import { withCloud } from '../with-cloud.ts';
 
 /** How many of the newest runs are searched for an unfinished one; only the newest can be unfinished. */
 const runsSearched = 20;
@@ -25,25 +28,14 @@ export async function findRun(cloud: Cloud, sync: string, id: string): Promise<R
 
 /** Redrives the last execution of a run and watches it to the end. */
 export async function redrive(context: Context, id: string | null): Promise<Answer> {
-  const { surroundings, home, definitionFile } = context;
   const definition = await readDefinitionToRun(context);
   note(context, startingWords(context));
-  const cloud = await surroundings.openCloud({
-    home,
-    definition,
-    definitionFile,
-    mode: 'run',
-    environment: surroundings.environment,
-  });
-  try {
+  return withCloud(context, definition, 'run', async (cloud) => {
     const sync = definition.name;
     const runs = id === null ? await cloud.ledger.runs(sync, runsSearched) : [await findRun(cloud, sync, id)];
     const run = runs.find(({ status }) => status === 'running');
-    if (!run) return nothingToDo(sync, runs[0] ?? null, context);
-    return await redriveRun(context, definition, cloud, run);
-  } finally {
-    await cloud.close();
-  }
+    return run ? redriveRun(context, definition, cloud, run) : nothingToDo(sync, runs[0] ?? null, context);
+  });
 }
 
 function nothingToDo(sync: string, run: Run | null, context: Context): Answer {
@@ -57,52 +49,41 @@ function nothingToDo(sync: string, run: Run | null, context: Context): Answer {
   };
 }
 
-function refused(
-  sync: string,
-  run: Run,
-  code: string,
-  message: string,
-  next: string,
-  exitCode: number,
-): Answer {
+function refused(context: Context, run: Run, code: ErrorCode, message: string, exitCode: number): Answer {
   return {
     exitCode,
-    document: { command: 'redrive', outcome: 'refused', sync, run: run.run },
+    document: { command: 'redrive', outcome: 'refused', sync: run.sync, run: run.run },
     lines: () => [],
-    error: shown(code, message, next),
+    error: shown(code, message, nextStepHere(context, code)),
   };
 }
 
 async function redriveRun(context: Context, definition: Definition, cloud: Cloud, run: Run): Promise<Answer> {
   const { surroundings } = context;
-  const sync = definition.name;
+  const { sync } = run;
   const arn = (await cloud.ledger.head(sync))?.execution ?? run.executions.at(-1)!;
   const execution: Execution | null = await cloud.execution(arn);
   if (execution && isAlive(execution)) {
-    return refused(
-      sync,
-      run,
-      'Skipped',
-      `an execution works on run ${run.run} of ${sync}`,
-      `\`${again(context, 'status')}\` shows how far it is.`,
-      exitCodes.busy,
-    );
+    const who = executionWords(arn, execution);
+    const message = `an execution works on run ${run.run} of ${sync}: ${who}`;
+    return refused(context, run, 'Skipped', message, exitCodes.busy);
+  }
+  // Plan would abandon the run, and copy everything into a new one
+  if (run.fingerprint !== fingerprint(definition)) {
+    const message = `the definition ${context.definitionFile} has changed since run ${run.run} of ${sync} began`;
+    return refused(context, run, 'DefinitionChanged', message, exitCodes.wrong);
   }
   if (!execution || execution.status === 'SUCCEEDED') {
-    return refused(
-      sync,
-      run,
-      'NotRedrivable',
-      execution
-        ? `the last execution of run ${run.run} succeeded without ending the run`
-        : `Step Functions does not know the last execution of run ${run.run} any more`,
-      `\`${runCommand(context)}\` adopts the run with a new execution: what is committed counts.`,
-      exitCodes.incomplete,
-    );
+    const message = execution
+      ? `the last execution of run ${run.run} succeeded without ending the run`
+      : `Step Functions does not know the last execution of run ${run.run} any more`;
+    return refused(context, run, 'NotRedrivable', message, exitCodes.incomplete);
   }
   const parts = await allParts(cloud, sync, run.run);
   const before = new Set(parts.map(partName));
   const display = displayFor(context);
+  let began: RunBeginning = 'redriven';
+  let abandoned: string | null = null;
   let followed: Followed;
   try {
     followed = await follow({
@@ -115,7 +96,17 @@ async function redriveRun(context: Context, definition: Definition, cloud: Cloud
         await cloud.redrive(arn);
         return { arn, redriveCount: execution.redriveCount };
       },
-      onRun: ({ run: found }) => display.note(`redriving run ${found}: ${committedWords(parts)}`),
+      onRun: (found) => {
+        if (found.run === run.run) {
+          display.note(`redriving run ${found.run}: ${committedWords(parts)}`);
+          return;
+        }
+        // another definition was deployed meanwhile
+        began = 'new';
+        abandoned = run.run;
+        before.clear();
+        for (const line of changeLines(run, found)) display.note(line);
+      },
     });
   } finally {
     closeDisplay(context, display);
@@ -126,8 +117,8 @@ async function redriveRun(context: Context, definition: Definition, cloud: Cloud
     definition,
     cloud,
     followed,
-    began: 'redriven',
-    abandoned: null,
+    began,
+    abandoned,
     before,
     counts: null,
   });

@@ -7,7 +7,8 @@ import { answerOf } from '../ending.ts';
 import { type Followed, follow } from '../follow.ts';
 import { startingWords } from '../next-steps.ts';
 import { readDefinitionToRun } from '../read-definition.ts';
-import { beginningLines, beginningOf, committedBefore, formerRun } from '../run-start.ts';
+import { beginningLines, beginningOf, changeLines, committedBefore, formerRun } from '../run-start.ts';
+import { withCloud } from '../with-cloud.ts';
 
 const isPublished = ({ run }: Followed): boolean => run?.status === 'published';
 
@@ -16,24 +17,14 @@ export async function run(
   context: Context,
   options: { readonly fresh: boolean; readonly count: boolean },
 ): Promise<Answer> {
-  const { surroundings, home, definitionFile } = context;
   const definition = await readDefinitionToRun(context);
   // before the copying: what is not installed is better known at once
   const counter = options.count ? await openFileCounter() : null;
   try {
     note(context, startingWords(context));
-    const cloud = await surroundings.openCloud({
-      home,
-      definition,
-      definitionFile,
-      mode: 'run',
-      environment: surroundings.environment,
-    });
-    try {
-      return await runOn(context, definition, cloud, options.fresh, counter);
-    } finally {
-      await cloud.close();
-    }
+    return await withCloud(context, definition, 'run', (cloud) =>
+      runOn(context, definition, cloud, options.fresh, counter),
+    );
   } finally {
     counter?.close();
   }
@@ -48,7 +39,7 @@ async function runOn(
 ): Promise<Answer> {
   const { surroundings } = context;
   const former = await formerRun(cloud, definition.name);
-  const isRunsOwn = former?.run.status === 'running';
+  let abandoned: string | null = null;
   const display = displayFor(context);
   // parts carry no run in their names here: which run it is shows only once the execution has found it
   const before = new Set<string>();
@@ -62,10 +53,14 @@ async function runOn(
       surroundings,
       before,
       begin: async () => ({ arn: await cloud.start({ fresh }), redriveCount: null }),
-      onRun: (found) => {
+      onRun: (found, left) => {
         began = beginningOf(former, found);
+        if (left) abandoned = left.run;
+        else if (former?.run.status === 'running' && began === 'new') abandoned = former.run.run;
+        before.clear();
         for (const name of committedBefore(former, found)) before.add(name);
-        for (const line of beginningLines(former, found, fresh)) display.note(line);
+        const lines = left ? changeLines(left, found) : beginningLines(former, found, fresh);
+        for (const line of lines) display.note(line);
       },
     });
   } finally {
@@ -88,7 +83,7 @@ async function runOn(
     cloud,
     followed,
     began,
-    abandoned: isRunsOwn && followed.run && followed.run.run !== former.run.run ? former.run.run : null,
+    abandoned,
     before,
     counts,
   });

@@ -1,6 +1,6 @@
-import type { Run } from '../../core/ledger/ledger.ts';
 import type { Answer, Context } from '../context.ts';
 import { exitCodes } from '../errors.ts';
+import { isAlive, type RunWord, runWord } from '../executions.ts';
 import { type LayoutColumn, layOut } from '../layout.ts';
 import { look } from '../look.ts';
 import { again } from '../next-steps.ts';
@@ -9,7 +9,7 @@ import { allParts } from '../sighting.ts';
 
 export type ListedRun = {
   readonly run: string;
-  readonly status: Run['status'];
+  readonly status: RunWord;
   readonly startedAt: string;
   readonly endedAt: string | null;
   readonly executions: number;
@@ -38,7 +38,9 @@ export const runs = (context: Context, options: { readonly limit: number }): Pro
     const listed: ListedRun[] = [];
     for (const run of found) {
       let sums = run.totals && { ...run.totals };
+      let live = false;
       if (run.status === 'running') {
+        live = isAlive(await cloud.execution(run.executions.at(-1)!));
         const parts = await allParts(cloud, sync, run.run);
         sums = {
           rows: parts.reduce((sum, part) => sum + part.rows, 0),
@@ -48,7 +50,7 @@ export const runs = (context: Context, options: { readonly limit: number }): Pro
       }
       listed.push({
         run: run.run,
-        status: run.status,
+        status: runWord(run, live),
         startedAt: run.startedAt,
         endedAt: run.endedAt,
         executions: run.executions.length,
@@ -69,7 +71,7 @@ export const runs = (context: Context, options: { readonly limit: number }): Pro
           {
             text: run.status,
             ...(run.status === 'published' && { paint: paint.good }),
-            ...(run.status === 'running' && { paint: paint.warning }),
+            ...(run.status === 'running' || run.status === 'unfinished' ? { paint: paint.warning } : {}),
           },
           { text: instant(run.startedAt) },
           { text: run.endedAt ? duration(Date.parse(run.endedAt) - Date.parse(run.startedAt)) : '—' },

@@ -1,21 +1,10 @@
 import { existsSync } from 'node:fs';
-import { relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { type Answer, type Context, note } from '../context.ts';
 import { exitCodes } from '../errors.ts';
 import type { Surroundings } from '../surroundings.ts';
 
-/** The example that comes with Tidemark: it names the sample's tables. */
-const ownDefinition = fileURLToPath(new URL('../../tidemark.yaml', import.meta.url));
-
 /** These read what is stored; they need no database. */
 const looking: readonly string[] = ['status', 'runs', 'show'];
-
-/** The definition that goes with the sample, however the user's own in this folder looks. */
-export function sampleDefinition(): string {
-  const near = relative(process.cwd(), ownDefinition);
-  return near.startsWith('..') ? ownDefinition : near;
-}
 
 /**
  * Starts the sample database and runs a command with $DATABASE_URL set to it; without a command it keeps the database

@@ -1,12 +1,13 @@
+import { fingerprint } from '../../core/definition/fingerprint.ts';
 import type { Answer, Context } from '../context.ts';
-import { exitCodes } from '../errors.ts';
-import { isAlive } from '../follow.ts';
-import { type Problem, problemsIn } from '../incomplete.ts';
+import { exitCodes, problemLines } from '../errors.ts';
+import { isAlive, runWord } from '../executions.ts';
+import { type Problem, problemsIn, problemWords } from '../incomplete.ts';
 import { type LayoutColumn, layOut } from '../layout.ts';
 import { look } from '../look.ts';
-import { runCommand } from '../next-steps.ts';
+import { nextStepHere, runCommand } from '../next-steps.ts';
 import { attemptsOf, byChunk, timesOf } from '../part-times.ts';
-import { printable, redacted } from '../printable.ts';
+import { redacted } from '../printable.ts';
 import { progressOf, type TableState } from '../progress.ts';
 import { bytes, count, counted, duration, instant } from '../quantities.ts';
 import { sightingOf } from '../sighting.ts';
@@ -85,15 +86,13 @@ export const show = (context: Context, id: string): Promise<Answer> =>
         problem: problems.find((problem) => problem.table === table.table) ?? null,
       };
     });
-    const unfinished = run.status === 'running' && !live;
     return {
       exitCode: exitCodes.done,
       document: {
         command: 'show',
         sync,
         run: run.run,
-        status: run.status,
-        live,
+        status: runWord(run, live),
         startedAt: run.startedAt,
         endedAt: run.endedAt,
         executions: run.executions,
@@ -105,21 +104,30 @@ export const show = (context: Context, id: string): Promise<Answer> =>
         const ended = run.endedAt
           ? `, ended after ${duration(Date.parse(run.endedAt) - Date.parse(run.startedAt))}`
           : '';
-        const state = live ? 'running' : unfinished ? 'unfinished' : run.status;
         return [
-          `run ${run.run} of ${sync}: ${state}; started ${instant(run.startedAt)}${ended}, ${counted(run.executions.length, 'execution')}`,
+          `run ${run.run} of ${sync}: ${runWord(run, live)}; started ${instant(run.startedAt)}${ended}, ${counted(run.executions.length, 'execution')}`,
           '',
           ...layOut(columns, tables.map(cells), width, paint.faint),
-          ...tables.flatMap(({ table, problem }) =>
+          ...tables.flatMap(({ problem }) =>
             problem
               ? [
                   '',
-                  `${paint.bad('✗')} ${printable(`${table}: ${problem.code ? `${problem.code}: ` : ''}${problem.message}`)}`,
-                  ...(problem.next ? [`  next: ${problem.next}`] : []),
+                  ...problemLines(
+                    paint.bad('✗'),
+                    { ...problem, code: null, message: problemWords(problem) },
+                    width,
+                  ),
                 ]
               : [],
           ),
-          ...(unfinished ? ['', `next: \`${runCommand(context)}\` copies the rest`] : []),
+          ...(runWord(run, live) === 'unfinished'
+            ? [
+                '',
+                run.fingerprint === fingerprint(definition)
+                  ? `next: \`${runCommand(context)}\` copies the rest`
+                  : `next: the definition has changed. ${nextStepHere(context, 'DefinitionChanged')}`,
+              ]
+            : []),
         ];
       },
     };

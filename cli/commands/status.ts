@@ -1,9 +1,11 @@
+import { fingerprint } from '../../core/definition/fingerprint.ts';
+import { formatTableName, parseTableName } from '../../core/definition/table-name.ts';
 import type { Answer, Context } from '../context.ts';
 import { exitCodes } from '../errors.ts';
-import { isAlive } from '../follow.ts';
+import { isAlive } from '../executions.ts';
 import { type LayoutColumn, layOut } from '../layout.ts';
 import { look } from '../look.ts';
-import { again, runCommand } from '../next-steps.ts';
+import { again, nextStepHere, runCommand } from '../next-steps.ts';
 import { redacted } from '../printable.ts';
 import { type Progress, progressOf } from '../progress.ts';
 import { liveLines } from '../progress-lines.ts';
@@ -13,11 +15,12 @@ import { sightingOf } from '../sighting.ts';
 type RunState =
   | { readonly state: 'none' }
   | { readonly state: 'published' | 'abandoned'; readonly run: string; readonly endedAt: string | null }
-  /** `live`: an execution works on it right now */
+  /** running: an execution works on it right now */
   | {
-      readonly state: 'unfinished';
-      readonly live: boolean;
+      readonly state: 'running' | 'unfinished';
       readonly run: string;
+      /** another than the run began with */
+      readonly definitionChanged: boolean;
       readonly startedAt: string;
       readonly execution: string;
       /** why its last execution ended, where it is known */
@@ -51,17 +54,20 @@ export const status = (context: Context): Promise<Answer> =>
       const activity = live ? await cloud.activity(head.execution) : null;
       const said = execution?.error ? `${execution.error}: ${execution.message ?? ''}` : null;
       current = {
-        state: 'unfinished',
-        live,
+        state: live ? 'running' : 'unfinished',
         run: run.run,
+        definitionChanged: run.fingerprint !== fingerprint(definition),
         startedAt: run.startedAt,
         execution: head.execution,
         error: said && redacted(said),
         progress: progressOf(await sightingOf(cloud, run, activity), () => !live, nowMs()),
       };
     }
+    const defined = new Set(definition.tables.map(({ name }) => formatTableName(parseTableName(name)!)));
     const tables = heads.map(({ table, version, snapshot }) => ({
       table,
+      /** false: of a definition before; readers still see what was published of it */
+      inDefinition: defined.has(table),
       version,
       rows: snapshot?.rows ?? null,
       bytes: snapshot?.bytes ?? null,
@@ -80,14 +86,14 @@ export const status = (context: Context): Promise<Answer> =>
           { text: table.rows === null ? '—' : count(table.rows) },
           { text: table.files === null ? '—' : count(table.files) },
           { text: table.bytes === null ? '—' : bytes(table.bytes) },
-          { text: table.publishedAt === null ? 'not yet' : ago(table.publishedAt, nowMs()) },
+          { text: publishedWords(table, nowMs()) },
           { text: table.run ?? '—' },
         ]);
         const table = rows.length === 0 ? [] : ['', ...layOut(columns, rows, width, paint.faint)];
         return [...stateLines(context, sync, current, nowMs()), ...table, ...progressLines(current)];
 
         function progressLines(state: RunState): string[] {
-          if (state.state !== 'unfinished') return [];
+          if (!('progress' in state)) return [];
           const view = {
             sync,
             phase: 'copying',
@@ -101,6 +107,23 @@ export const status = (context: Context): Promise<Answer> =>
     };
   });
 
+function publishedWords(
+  { publishedAt, inDefinition }: { publishedAt: string | null; inDefinition: boolean },
+  nowMs: number,
+): string {
+  if (publishedAt === null) return inDefinition ? 'not yet' : 'not in the definition';
+  return `${ago(publishedAt, nowMs)}${inDefinition ? '' : '; not in the definition'}`;
+}
+
+function unfinishedNext(
+  context: Context,
+  { definitionChanged, error }: { definitionChanged: boolean; error: string | null },
+): string {
+  if (definitionChanged) return `the definition has changed. ${nextStepHere(context, 'DefinitionChanged')}`;
+  const redriven = error ? `, after the cause is mended (or \`${again(context, 'redrive')}\`)` : '';
+  return `\`${runCommand(context)}\` copies the rest${redriven}`;
+}
+
 function stateLines(context: Context, sync: string, current: RunState, nowMs: number): string[] {
   switch (current.state) {
     case 'none':
@@ -110,14 +133,15 @@ function stateLines(context: Context, sync: string, current: RunState, nowMs: nu
       const when = current.endedAt ? ` ${ago(current.endedAt, nowMs)}` : '';
       return [`${sync}: nothing is running; the last run, ${current.run}, was ${current.state}${when}`];
     }
+    case 'running':
     case 'unfinished': {
       const { rows, parts } = current.progress.total;
       const committed = `${counted(rows, 'row')} in ${counted(parts, 'part')} committed`;
-      if (current.live) return [`${sync}: run ${current.run} is being copied: ${committed}`];
+      if (current.state === 'running') return [`${sync}: run ${current.run} is being copied: ${committed}`];
       return [
         `${sync}: run ${current.run} is unfinished: ${committed}`,
         ...(current.error ? [`  its last execution ended with ${current.error}`] : []),
-        `  next: \`${runCommand(context)}\` copies the rest${current.error ? `, after the cause is mended (or \`${again(context, 'redrive')}\`)` : ''}`,
+        `  next: ${unfinishedNext(context, current)}`,
       ];
     }
   }

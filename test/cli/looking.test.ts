@@ -79,6 +79,19 @@ describe('tidemark status', () => {
     expect(cloud.state.calls).toEqual(['close']);
   });
 
+  it('names the commands to come with the definition of this one, with the sample, too', async () => {
+    const file = definitionFile();
+    const cloud = fakeCloud({});
+    for (const [config, words] of [
+      [['--config', file], `npx tidemark sample run --config ${file}\``],
+      [[], 'npx tidemark sample run`'],
+    ] as const) {
+      const told = fakeSurroundings({ cloud });
+      expect(await main(['sample', ...config, 'status'], told.surroundings)).toBe(0);
+      expect(told.stdout).toContain(words);
+    }
+  });
+
   it('needs no address of the source', async () => {
     expect((await called({}, ['status'], {})).exitCode).toBe(0);
   });
@@ -95,6 +108,18 @@ describe('tidemark status', () => {
     expect(stdout).toMatch(/public.orders .* 80 % +800 +1,000 /);
   });
 
+  it('does not say that the rest is copied where the definition has changed', async () => {
+    const state = halfway(failed);
+    const runs = state.runs!.map((run) => ({ ...run, fingerprint: 'of another definition' }));
+    for (const args of [['status'], ['show', second]]) {
+      const { stdout } = await called({ ...state, runs }, args);
+      expect(stdout).toMatch(
+        /next: the definition has changed\. A run keeps its definition\. `npx tidemark run .*` abandons it/,
+      );
+      expect(stdout).not.toContain('copies the rest');
+    }
+  });
+
   it('says that a run is being copied, as JSON too', async () => {
     const live = execution({ arn: 'arn:2' });
     expect((await called(halfway(live), ['status'])).stdout).toContain(`run ${second} is being copied`);
@@ -104,8 +129,7 @@ describe('tidemark status', () => {
       sync: 'shop',
       target: 's3://lake/shop',
       current: {
-        state: 'unfinished',
-        live: true,
+        state: 'running',
         run: second,
         error: null,
         progress: { total: { rows: 900 } },
@@ -118,14 +142,36 @@ describe('tidemark status', () => {
   });
 });
 
+describe('tidemark status of tables that are not in the definition any more', () => {
+  const gone = { ...published('public.gone', first, 5), claimedBy: second };
+  const never = { table: 'public.never', version: 0, claimedBy: second, snapshot: null, previousRun: null };
+
+  it('marks them, published or not', async () => {
+    const state = halfway(failed);
+    const heads = [...state.heads!, gone, never, { ...never, table: 'public.items' }];
+    const { stdout } = await called({ ...state, heads }, ['status']);
+    expect(stdout).toMatch(/public.gone +1 .* ago; not in the definition/);
+    expect(stdout).toMatch(/public.never +— .* not in the definition/);
+    expect(stdout).toMatch(/public.items +— .* not yet/);
+    const json = JSON.parse((await called({ ...state, heads }, ['status', '--json'])).stdout);
+    expect(json.tables.map((table: { inDefinition: boolean }) => table.inDefinition)).toEqual([
+      true,
+      true,
+      false,
+      false,
+      true,
+    ]);
+  });
+});
+
 describe('tidemark runs', () => {
   it('lists runs, newest first, with what an unfinished one has committed', async () => {
     const { stdout } = await called(halfway(failed), ['runs']);
     expect(stdout).toBe(
       [
-        'run                    status     started                   took  executions   rows     size',
-        '20261120T070000Z-0002  running    2026-11-20 07:00:00Z         —           2    900  9.00 kB',
-        '20261120T060000Z-0001  published  2026-11-20 06:00:00Z  1 m 05 s           1  1,100  11.0 kB',
+        'run                    status      started                   took  executions   rows     size',
+        '20261120T070000Z-0002  unfinished  2026-11-20 07:00:00Z         —           2    900  9.00 kB',
+        '20261120T060000Z-0001  published   2026-11-20 06:00:00Z  1 m 05 s           1  1,100  11.0 kB',
         '',
       ].join('\n'),
     );
@@ -133,11 +179,24 @@ describe('tidemark runs', () => {
     expect(json.runs).toHaveLength(1);
     expect(json.runs[0]).toMatchObject({
       run: second,
-      status: 'running',
+      status: 'unfinished',
       executions: 2,
       rows: 900,
       files: 3,
     });
+  });
+
+  it('calls a run running only while an execution works on it, as status and show do', async () => {
+    for (const [last, word] of [
+      [failed, 'unfinished'],
+      [execution({ arn: 'arn:2' }), 'running'],
+    ] as const) {
+      const asked = async (...args: string[]) =>
+        JSON.parse((await called(halfway(last), [...args, '--json'])).stdout);
+      expect((await asked('runs')).runs[0].status).toBe(word);
+      expect((await asked('status')).current.state).toBe(word);
+      expect((await asked('show', second)).status).toBe(word);
+    }
   });
 });
 
@@ -181,9 +240,68 @@ describe('tidemark redrive', () => {
   });
 
   it('leaves a live execution alone: 75', async () => {
-    const { exitCode, cloud } = await called(halfway(execution({ arn: 'arn:2' })), ['redrive']);
+    const { exitCode, stderr, cloud } = await called(halfway(execution({ arn: 'arn:2' })), ['redrive']);
     expect(exitCode).toBe(75);
+    expect(stderr).toContain(
+      `Skipped: an execution works on run ${second} of shop: execution 2, since 2026-11-20 07:00:00Z`,
+    );
     expect(cloud.state.calls).toEqual(['close']);
+  });
+
+  it('refuses where the definition has changed since the run began: exit code 2, nothing is redriven', async () => {
+    const state = halfway(failed);
+    const runs = state.runs!.map((run) => ({ ...run, fingerprint: 'of another definition' }));
+    for (const executions of [state.executions!, new Map()]) {
+      const { exitCode, stdout, stderr, cloud } = await called({ ...state, runs, executions, calls: [] }, [
+        'redrive',
+      ]);
+      expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+      expect(stderr).toMatch(
+        new RegExp(
+          `✗ DefinitionChanged: the definition .*shop.yaml has changed since run ${second} of shop began\n` +
+            '  next: A run keeps its definition. `npx tidemark run --config .*` abandons it and starts a new run of all tables; to keep what is committed, undo the change.\n',
+        ),
+      );
+      expect(cloud.state.calls).toEqual(['close']);
+    }
+  });
+
+  it('adopts the new run that its execution makes after all, and says so', async () => {
+    const third = '20261120T080000Z-0003';
+    const cloud = fakeCloud(halfway(failed), [
+      (state) => {
+        state.executions.set('arn:2', { ...failed, status: 'RUNNING', redriveCount: 1 });
+      },
+      (state) => {
+        state.head = { run: third, execution: 'arn:2' };
+        state.runs = [
+          ...state.runs.map((found) => ({ ...found, status: 'abandoned' as const })),
+          runItem({ run: third, fingerprint: 'another', executions: ['arn:2'] }),
+        ];
+        state.parts.push(partItem({ run: third, table: 0, chunk: 0, n: 0, rows: 1000, last: true }));
+      },
+      (state) => {
+        state.heads = [published('public.orders', third, 1000, 2), published('public.items', third, 0, 3)];
+        state.runs = state.runs.map((found) =>
+          found.run === third ? { ...found, status: 'published' } : found,
+        );
+        const output = { status: 'published', run: third };
+        state.executions.set('arn:2', { ...failed, status: 'SUCCEEDED', redriveCount: 1, output });
+      },
+    ]);
+    const told = fakeSurroundings({ cloud });
+    expect(await main(['redrive', '--json', '--config', definitionFile()], told.surroundings)).toBe(0);
+    expect(told.stderr).toContain(
+      `run ${second} is abandoned (the definition has changed since); what it has committed will not be used\nnew run ${third} of shop: 2 tables\n`,
+    );
+    expect(JSON.parse(told.stdout)).toMatchObject({
+      outcome: 'published',
+      run: third,
+      began: 'new',
+      abandoned: second,
+      copied: { rows: 1000, parts: 1 },
+      committedBefore: { rows: 0, parts: 0 },
+    });
   });
 
   it('says what to do where the execution is not known any more', async () => {

@@ -179,13 +179,21 @@ describe('tidemark run', () => {
       '1 of 2 tables published, 1 not complete\n    public.orders: TableDenied: permission denied',
     );
     expect(stderr).toContain('→ GRANT SELECT');
-    expect(stderr).toMatch(/next: Mend the cause, then `npx tidemark redrive --config .*shop.yaml`/);
+    expect(stderr).toMatch(
+      /next: Mend the causes, then `npx tidemark redrive --config .*shop.yaml`: .* `npx tidemark run --fresh --config .*shop.yaml` starts anew/,
+    );
+    expect(stderr).toMatch(/\n {2}log: {2}\.tidemark\/functions\/logs\/copy-chunk\.log\n$/);
 
     const json = await called(fakeCloud({}, steps, { start: running }), ['--json']);
     expect(JSON.parse(json.stdout)).toMatchObject({
       outcome: 'incomplete',
       tables: [{ problem: { code: 'TableDenied' } }, { problem: null }],
-      error: { code: 'RunIncomplete', message: expect.any(String), next: expect.any(String) },
+      error: {
+        code: 'RunIncomplete',
+        message: expect.any(String),
+        next: expect.any(String),
+        logs: ['.tidemark/functions/logs/copy-chunk.log'],
+      },
     });
   });
 
@@ -197,14 +205,56 @@ describe('tidemark run', () => {
     });
     const { exitCode, stderr } = await called(fakeCloud({}, [fails], { start: running }));
     expect(exitCode).toBe(1);
-    expect(stderr).toMatch(/✗ SourceRefused: password authentication failed\n {2}next: Mend the user name/);
+    expect(stderr).toMatch(
+      /✗ SourceRefused: password authentication failed\n {2}next: Mend the user name[\s\S]*\n {2}log: {2}\.tidemark\/functions\/logs\/plan\.log\n$/,
+    );
   });
 
   it('exits with 75 where another execution works on the sync', async () => {
     const skips = ends({ status: 'SUCCEEDED', output: { status: 'skipped', run: old, execution: 'arn:1' } });
     const { exitCode, stdout, stderr } = await called(fakeCloud(unfinished(), [skips], { start: running }));
     expect({ exitCode, stdout }).toEqual({ exitCode: 75, stdout: '' });
-    expect(stderr).toContain(`another execution works on sync shop (run ${old})`);
+    expect(stderr).toContain(
+      `another execution works on sync shop (run ${old}): execution 1, since 2026-11-20 07:00:00Z`,
+    );
+    const json = await called(fakeCloud(unfinished(), [skips], { start: running }), ['--json']);
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      outcome: 'skipped',
+      execution: 'arn:1',
+      since: '2026-11-20T07:00:00.000Z',
+    });
+  });
+
+  it('knows the run that it published although another execution has begun the next one', async () => {
+    const overtakes: Step = (state) => {
+      works(run)(state);
+      publishes(run)(state);
+      state.head = { run: '20261120T080000Z-0003', execution: 'arn:other' };
+    };
+    const { exitCode, stdout } = await called(fakeCloud({}, [overtakes], { start: running }));
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain(`✓ published: run ${run} of shop\n`);
+  });
+
+  it('copies to the end although it cannot be drawn, and then says so', async () => {
+    const rejections: unknown[] = [];
+    const note = (reason: unknown) => rejections.push(reason);
+    process.on('unhandledRejection', note);
+    const cloud = fakeCloud({}, story(run), { start: running });
+    const told = fakeSurroundings({ cloud });
+    const stderr = {
+      write: (text: string) => {
+        if (text.includes('starting\n')) throw new Error('no space left');
+        told.surroundings.stderr.write(text);
+      },
+    };
+    const surroundings = { ...told.surroundings, stderr };
+    expect(await main(['run', '--config', definitionFile()], surroundings)).toBe(1);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    process.off('unhandledRejection', note);
+    expect(rejections).toEqual([]);
+    expect(told.stderr).toContain('Unexpected: Error: no space left');
+    expect(cloud.state.runs[0]!.status).toBe('published');
   });
 
   it('exits with 75 where another process holds the folder', async () => {
@@ -264,7 +314,7 @@ describe('Ctrl-C', () => {
     );
     expect(stdout).toContain(`✗ stopped: run ${run}`);
     expect(stderr).toMatch(
-      /Stopped: run .* is not complete; 600 rows in 1 part are committed and stay\n {2}next: npx tidemark run .* — it copies only the rest/,
+      /Stopped: run .* is not complete; 600 rows in 1 part are committed and stay\n {2}next: `npx tidemark run .*` copies only the rest\.\n$/,
     );
   });
 

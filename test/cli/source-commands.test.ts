@@ -1,12 +1,13 @@
-import { rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import zlib from 'node:zlib';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { agree, countTables } from '../../cli/counts.ts';
 import { main } from '../../cli/main.ts';
 import { TidemarkError } from '../../core/errors.ts';
 import type { Source, SourceColumn, TableDescription } from '../../core/sources/source.ts';
-import { fakeCloud, keys } from '../support/fake-cloud.ts';
-import { definitionFile, fakeSurroundings } from '../support/fake-surroundings.ts';
+import { execution, fakeCloud, keys, runItem } from '../support/fake-cloud.ts';
+import { definitionFile, fakeSurroundings, shopDefinition } from '../support/fake-surroundings.ts';
 import { scratchFolder } from '../support/scratch-folder.ts';
 
 const column = (id: number, name: string, over: Partial<SourceColumn>): SourceColumn => ({
@@ -55,10 +56,10 @@ const source = (over: Partial<Source> = {}): Source => ({
 });
 
 async function called(args: readonly string[], over: Partial<Source> = {}, file = definitionFile()) {
-  const home = join(scratchFolder(), '.tidemark');
+  const home = join(scratchFolder(), 'new', '.tidemark');
   const told = fakeSurroundings({ source: source(over) });
   const exitCode = await main([...args, '--config', file, '--home', home], told.surroundings);
-  rmSync(home, { recursive: true, force: true });
+  expect(readdirSync(dirname(dirname(home))), 'they leave nothing behind').toEqual([]);
   return { ...told, exitCode };
 }
 
@@ -72,7 +73,7 @@ describe('tidemark check', () => {
       '✓ public.orders: about 2,500,000 rows, 345 MB; key id bigint; 3 columns: id bigint → int64, price numeric(12,2) → decimal(12,2), place point → string',
     );
     expect(stdout).toContain('! public.orders: place: point is copied as its text');
-    expect(stdout).toMatch(/✗ public.items: TableDenied: .*\n {4}next: GRANT SELECT/);
+    expect(stdout).toMatch(/✗ public.items: TableDenied: .*\n {2}next: GRANT SELECT/);
     expect(stdout).toMatch(/✓ .*\.tidemark can be written, .* free/);
     expect(stdout).toContain('1 problem to mend before a run');
     expect(stdout).not.toContain('s3cret');
@@ -112,6 +113,57 @@ describe('tidemark check', () => {
     expect(stdout).toMatch(
       /DefinitionInvalid: [\s\S]*tabels[\s\S]*EnvironmentMissing: \$NOT_SET is not set[\s\S]*can be written/,
     );
+  });
+
+  it('finds a compression that this Node cannot do; exit code 2', async () => {
+    const { zstdCompressSync } = zlib;
+    Object.assign(zlib, { zstdCompressSync: undefined });
+    onTestFinished(() => {
+      Object.assign(zlib, { zstdCompressSync });
+    });
+    const file = definitionFile(
+      shopDefinition.replace('s3://lake/shop', 's3://lake/shop, compression: zstd'),
+    );
+    const { exitCode, stdout } = await called(['check'], { describe: async () => orders }, file);
+    expect(exitCode).toBe(2);
+    expect(stdout).toMatch(
+      /✗ DefinitionInvalid: .*shop.yaml: target\.compression: zstd needs Node 22\.15 or newer, this is v/,
+    );
+    expect(stdout).toContain('1 problem to mend');
+  });
+
+  describe('where there is a ledger', () => {
+    const id = '20261120T070000Z-0002';
+    async function checked(fingerprint: string, status: 'ABORTED' | 'RUNNING', ledger = true) {
+      const home = join(scratchFolder(), '.tidemark');
+      mkdirSync(ledger ? join(home, 'dynamodb') : home, { recursive: true });
+      const cloud = fakeCloud({
+        head: { run: id, execution: 'arn:1' },
+        runs: [runItem(fingerprint === 'same' ? { run: id } : { run: id, fingerprint })],
+        executions: new Map([['arn:1', execution({ arn: 'arn:1', status })]]),
+      });
+      const told = fakeSurroundings({ cloud, source: source({ describe: async () => orders }) });
+      const exitCode = await main(['check', '--config', definitionFile(), '--home', home], told.surroundings);
+      return { ...told, exitCode };
+    }
+
+    it('notes an unfinished run that began with another definition', async () => {
+      const { exitCode, stdout, clouds } = await checked('another', 'ABORTED');
+      expect(exitCode).toBe(0);
+      expect(clouds).toMatchObject([{ mode: 'look' }]);
+      expect(stdout).toMatch(
+        new RegExp(
+          `! run ${id} is unfinished; the definition has changed since\\. .*\`npx tidemark run .*\` abandons it`,
+        ),
+      );
+      expect(stdout).toContain('ready: ');
+    });
+
+    it('says nothing of one that goes on, or that is worked on; asks nothing where there is no ledger', async () => {
+      expect((await checked('same', 'ABORTED')).stdout).not.toContain(id);
+      expect((await checked('another', 'RUNNING')).stdout).not.toContain(id);
+      expect((await checked('another', 'ABORTED', false)).clouds).toEqual([]);
+    });
   });
 
   it('says that the folder cannot be written', async () => {

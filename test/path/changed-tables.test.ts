@@ -159,6 +159,43 @@ test('killed, altered, run again: TableChanged; the snapshot before stays; --fre
   expect(world.pointer('public.added')).toMatchObject({ schema: expect.objectContaining({ length: 5 }) });
 });
 
+test('the key is ordered by another collation: no row is lost or doubled, the run stops, --fresh copies anew', async () => {
+  const table = 'public.reordered';
+  await postgres.sql(`create table ${table} (k text collate "C" primary key, v integer)`);
+  // in C: all of A…, B…, a…, b…; in English: by the letters first
+  await postgres.sql(
+    `insert into ${table} select (array['A', 'a', 'B', 'b'])[i % 4 + 1] || lpad(i::text, 5, '0'), i from generate_series(1, ${rows}) i`,
+  );
+  const world = syncWorld(folder, 'reordered', {
+    source: { type: 'postgres', url: postgres.url },
+    tables: [table],
+    part: { rows: 50 },
+    concurrency: 1,
+    retry: { kind: 'none' },
+  });
+  const killed = world.start('run', '--json');
+  await world.untilFiles(table, 3, killed);
+  killed.killGroup();
+  await killed.ended;
+  await postgres.sql(`alter table ${table} alter k type text collate "en-x-icu"`);
+
+  const again = await world.ask('run');
+  expect(again.exitCode).toBe(1);
+  expect(again.document.tables![0]).toMatchObject({
+    table,
+    problem: {
+      code: 'TableChanged',
+      message: expect.stringMatching(/the key k was ordered by collation C, is now by en-x-icu, version /),
+      next: expect.stringMatching(/run --fresh/),
+    },
+  });
+  expect(world.pointer(table)).toBeNull();
+
+  const fresh = await world.ask('run', '--fresh');
+  expect(fresh.exitCode, fresh.stdout).toBe(0);
+  expect(await lakeAgrees(world, table)).toBe(true);
+});
+
 test('altered while an attempt is at work: what it reads afterwards is not mixed with what it read before', async () => {
   const table = 'public.at_work';
   await makeTable(table, 'old', 4_000);

@@ -116,10 +116,13 @@ test('it stays away: exit code 1, what is committed stays; redrive copies the re
 
   const early = await world.ask('redrive');
   expect(early.exitCode).toBe(1);
-  expect(early.document.error).toMatchObject({
-    code: 'SourceUnavailable',
-    message: expect.stringContaining(`127.0.0.1:${gate.port}`),
-    next: expect.stringContaining('tidemark redrive'),
+  expect(early.document).toMatchObject({
+    error: {
+      code: 'RunIncomplete',
+      message: expect.stringContaining(`127.0.0.1:${gate.port}`),
+      next: expect.stringContaining('tidemark redrive'),
+    },
+    tables: [{ table, state: 'incomplete', problem: { code: 'SourceUnavailable' } }],
   });
   expect(world.pointer(table)).toBeNull();
 

@@ -1,10 +1,13 @@
 /** A cloud in memory, whose story a test writes: each look at the execution takes the next step. */
 import type { ChunkActivity, Cloud, Execution } from '../../cli/cloud.ts';
+import { fingerprint } from '../../core/definition/fingerprint.ts';
+import { loadDefinition } from '../../core/definition/load.ts';
 import type { Ledger, Part, Run, SyncHead, TableHead } from '../../core/ledger/ledger.ts';
 import { sha256Of } from '../../core/objects/checksum.ts';
 import { keysOf } from '../../core/objects/keys.ts';
 import type { ObjectStore } from '../../core/objects/store.ts';
 import type { TablePlan } from '../../core/plan/table-plan.ts';
+import { shopDefinition } from './fake-surroundings.ts';
 
 export type FakeState = {
   head: SyncHead | null;
@@ -25,6 +28,9 @@ export type FakeCloud = Cloud & { readonly state: FakeState };
 export const syncName = 'shop';
 export const keys = keysOf({ bucket: 'lake', prefix: 'shop/' }, syncName);
 
+/** Of the definition that a test's command line has, unless it writes another. */
+const shopFingerprint = fingerprint(loadDefinition(shopDefinition, 'shop.yaml', null));
+
 export const execution = (over: Partial<Execution> & { arn: string }): Execution => ({
   status: 'RUNNING',
   startedAt: new Date('2026-11-20T07:00:00Z'),
@@ -42,7 +48,7 @@ export const runItem = (over: Partial<Run> & { run: string }): Run => ({
   startedAt: '2026-11-20T07:00:00.000Z',
   endedAt: null,
   executions: ['arn:1'],
-  fingerprint: 'f',
+  fingerprint: shopFingerprint,
   tables: ['public.orders', 'public.items'],
   totals: null,
   ...over,
@@ -176,6 +182,7 @@ export function fakeCloud(
     store: fakeStore(state),
     keys,
     place: (key) => `.tidemark/s3/lake/${key}`,
+    logs: (name) => `.tidemark/functions/logs/${name}.log`,
     start: async ({ fresh }) => {
       state.calls.push(`start fresh=${fresh}`);
       begun = true;

@@ -86,17 +86,15 @@ export function fakeSurroundings(options: {
   return told;
 }
 
-/** A definition in a folder of its own, which goes with the test; gives its path. */
-export function definitionFile(text?: string): string {
-  const file = join(scratchFolder(), 'shop.yaml');
-  writeFileSync(
-    file,
-    text ??
-      `name: shop
+export const shopDefinition = `name: shop
 source: { type: postgres, url: "\${DATABASE_URL}" }
 tables: [public.orders, public.items]
 target: { url: s3://lake/shop }
-`,
-  );
+`;
+
+/** A definition in a folder of its own, which goes with the test; gives its path. */
+export function definitionFile(text?: string): string {
+  const file = join(scratchFolder(), 'shop.yaml');
+  writeFileSync(file, text ?? shopDefinition);
   return file;
 }

@@ -10,14 +10,13 @@ export type Pace = {
   /** of the next statement */
   readonly rows: number;
   /**
-   * Whether a statement is better cut off, at the cost of its connection: it has run for twice its time, and at
-   * the pace of its rows it would go on for as long again. Its first rows do not tell a pace: what came before
-   * them may have been a lock, a cold cache, or one slow row.
-   * @param ms since it was sent
-   * @param rowsMs since its first rows
-   * @param rows that have come after those
+   * Whether a statement is better cut off, at the cost of its connection: its rows have come for twice its time, and at
+   * their pace would come for as long again. The time before the first ones does not count: it may have been
+   * a lock, a cold cache, or one slow row.
+   * @param ms since its first rows
+   * @param came rows that have come after those
    */
-  isLate(ms: number, rowsMs: number, rows: number, rowsToGo: number): boolean;
+  isLate(ms: number, came: number, toGo: number): boolean;
   /** after a statement that brought so much, in so long. @param cut it was late, and was cut off */
   took(rows: number, bytes: number, ms: number, cut: boolean): void;
 };
@@ -36,8 +35,8 @@ export function pace(limits: ReadLimits, rowBytes: number | null): Pace {
     get rows() {
       return rows;
     },
-    isLate(ms, rowsMs, came, rowsToGo) {
-      return ms >= cutMs && came > 0 && (rowsMs / came) * rowsToGo >= cutMs;
+    isLate(ms, came, toGo) {
+      return ms >= cutMs && came > 0 && (ms / came) * toGo >= cutMs;
     },
     took(got, bytes, ms, cut) {
       if (cut) cutMs *= patience;

@@ -138,7 +138,7 @@ export function runStatements(
         changed();
         const now = clock.ms();
         first ??= { at: now, rows };
-        const late = steps.isLate(now - begun, now - first.at, rows - first.rows, rowsWanted - rows);
+        const late = steps.isLate(now - first.at, rows - first.rows, rowsWanted - rows);
         if (rows < rowsWanted && !late && bytes < statementBytesMax) return;
         // now: once it is decoded, its memory is used again
         resumeAt = keyOfRow(segment, segment.lastRow, table.keyAt, table.keyWire);

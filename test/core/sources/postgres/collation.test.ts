@@ -11,6 +11,8 @@ let source: Source;
 beforeAll(async () => {
   db = await testPostgres();
   source = postgresSource({ url: db.url });
+  // rights that were granted are part of the database's row in the catalog, which is read as JSON
+  await db.sql('GRANT TEMPORARY ON DATABASE postgres TO pg_monitor');
   await db.sql(`CREATE COLLATION german (provider = icu, locale = 'de');
     CREATE TABLE t (k text PRIMARY KEY, v text)`);
   await db.sql(`INSERT INTO t SELECT (array['a', 'B', 'c', 'D'])[i % 4 + 1] || i, repeat('x', 100000)

@@ -231,12 +231,12 @@ describe('a server', () => {
   });
 });
 
-test('who does not answer', async () => {
+test.each(['disable', 'prefer', 'require'])('who does not answer, sslmode=%s', async (sslMode) => {
   const silent = createServer(() => {}).listen(0, '127.0.0.1');
   await new Promise((done) => silent.once('listening', done));
   const { port } = silent.address() as { port: number };
   const source = postgresSource({
-    url: `postgres://u:p@127.0.0.1:${port}/d?connect_timeout=0.3&sslmode=disable`,
+    url: `postgres://u:p@127.0.0.1:${port}/d?connect_timeout=0.3&sslmode=${sslMode}`,
   });
   await expect(source.identify()).rejects.toMatchObject({ code: 'SourceUnavailable' });
   await source.close();

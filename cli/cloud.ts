@@ -59,5 +59,7 @@ export interface Cloud {
   stopAtPartBoundary(arn: string): Promise<void>;
   /** null before the Map has begun */
   activity(arn: string): Promise<ChunkActivity | null>;
+  /** whether other executions run on servers that end with this process */
+  othersAtWork(): Promise<boolean>;
   close(): Promise<void>;
 }

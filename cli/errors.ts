@@ -15,11 +15,14 @@ export type ShownError = {
 };
 
 /** `next` in place of the code's own next step, where more is known. */
-export const shown = (code: string, message: string, next?: string): ShownError => ({
-  code,
-  message: redacted(message),
-  next: next ?? nextStepOf(isErrorCode(code) ? code : 'Unexpected'),
-});
+export function shown(code: string, message: string, next?: string): ShownError {
+  // the disk says so through whatever was writing
+  if (code !== 'RunIncomplete' && /ENOSPC|no space left on device/i.test(message)) {
+    return { code: 'CloudFull', message: redacted(message), next: nextStepOf('CloudFull') };
+  }
+  const known = isErrorCode(code) ? code : 'Unexpected';
+  return { code, message: redacted(message), next: next ?? nextStepOf(known) };
+}
 
 export function shownError(error: unknown): ShownError {
   if (error instanceof TidemarkError) return shown(error.code, error.message, error.next);

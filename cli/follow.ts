@@ -112,6 +112,7 @@ export async function follow(watch: Watch): Promise<Followed> {
   const forget = surroundings.onStopSignal(() => {
     signals++;
     if (signals > 1) {
+      display.note('stopped at once; what is committed stays. Run again: it copies only the rest');
       display.close(false);
       surroundings.exitNow(1);
       return;

@@ -3,6 +3,7 @@ import {
   DescribeExecutionCommand,
   DescribeMapRunCommand,
   ExecutionDoesNotExist,
+  ListExecutionsCommand,
   ListMapRunsCommand,
   RedriveExecutionCommand,
   SFNClient,
@@ -47,6 +48,8 @@ export async function openLocalCloud(options: LocalCloudOptions): Promise<Cloud>
   const s3 = s3Client({ ...common, endpoint: endpoints.s3 });
   const sfn = new SFNClient({ ...common, endpoint: endpoints.sfn });
   const watch = childWatch(sfn);
+  // functions that were wound down do nothing for anybody any more
+  let stopped = false;
 
   // the servers may be another process's, which may end
   sfn.middlewareStack.add(
@@ -55,7 +58,7 @@ export async function openLocalCloud(options: LocalCloudOptions): Promise<Cloud>
         return await next(args);
       } catch (error) {
         if (error instanceof SFNServiceException) throw error;
-        const message = `the embedded cloud of ${home} does not answer any more`;
+        const message = `the embedded cloud of ${home} does not answer any more: the process that ran it has ended`;
         throw new TidemarkError('CloudBroken', message, { cause: error });
       }
     },
@@ -106,6 +109,7 @@ export async function openLocalCloud(options: LocalCloudOptions): Promise<Cloud>
       await sfn.send(
         new StopExecutionCommand({ executionArn, error: 'Tidemark.Stopped', cause: 'stopped by the user' }),
       );
+      stopped = true;
       await full?.windDown();
     },
 
@@ -126,6 +130,14 @@ export async function openLocalCloud(options: LocalCloudOptions): Promise<Cloud>
           Number(itemCounts?.aborted ?? 0),
         ...children,
       };
+    },
+
+    async othersAtWork() {
+      if (!full?.isHost || stopped) return false;
+      const { executions } = await sfn.send(
+        new ListExecutionsCommand({ stateMachineArn: full.stateMachineArn, statusFilter: 'RUNNING' }),
+      );
+      return (executions ?? []).length > 0;
     },
 
     async close() {

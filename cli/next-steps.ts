@@ -8,14 +8,18 @@ const defaultHome = '.tidemark';
 /** A command, and what it is good for. */
 export type NextStep = { readonly command: string; readonly what: string };
 
+/** As a shell takes it for one word. */
+const quoted = (word: string): string =>
+  /^[\w./:@%+,=~-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+
 /** The command line that calls `command` as this one was called. */
 export function again(
   context: Pick<Context, 'invocation' | 'home' | 'definitionFile'>,
   command: string,
 ): string {
   const isDefault = context.definitionFile === (isSample(context) ? sampleDefinition() : 'tidemark.yaml');
-  const config = isDefault ? '' : ` --config ${context.definitionFile}`;
-  const home = context.home === defaultHome ? '' : ` --home ${context.home}`;
+  const config = isDefault ? '' : ` --config ${quoted(context.definitionFile)}`;
+  const home = context.home === defaultHome ? '' : ` --home ${quoted(context.home)}`;
   return `${context.invocation} ${command}${config}${home}`;
 }
 

@@ -1,20 +1,36 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Definition } from '../core/definition/options.ts';
 import type { Cloud } from './cloud.ts';
-import type { Context } from './context.ts';
+import { type Context, note } from './context.ts';
 import type { CloudRequest } from './surroundings.ts';
+
+const lookMs = 500;
 
 /** Opens the sync's cloud for as long as `work` takes. @throws TidemarkError CloudBusy, CloudBroken, and of `work` */
 export async function withCloud<T>(
-  { surroundings, home, definitionFile }: Context,
+  context: Context,
   definition: Definition,
   mode: CloudRequest['mode'],
   work: (cloud: Cloud) => Promise<T>,
 ): Promise<T> {
+  const { surroundings, home, definitionFile } = context;
   const { environment } = surroundings;
   const cloud = await surroundings.openCloud({ home, definition, definitionFile, mode, environment });
   try {
-    return await work(cloud);
+    const answer = await work(cloud);
+    await untilAlone(context, cloud);
+    return answer;
   } finally {
     await cloud.close();
   }
+}
+
+/** The servers are this process's: another process's run on them would end with it. */
+async function untilAlone(context: Context, cloud: Cloud): Promise<void> {
+  if (!(await cloud.othersAtWork())) return;
+  note(
+    context,
+    'done; another process works on these servers: they stay until it is done, too (Ctrl-C ends them now)',
+  );
+  while (await cloud.othersAtWork()) await sleep(lookMs);
 }

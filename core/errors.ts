@@ -97,11 +97,15 @@ const table = {
     'Wait for the other process, or use another folder with --home. If the process with that number is no Tidemark, delete <home>/instance.json.',
   ],
   CloudBroken: ['definition', 'Mend what the message names, then try again; what was committed stays.'],
+  CloudFull: [
+    'definition',
+    'Make room on that disk, then `tidemark redrive` (or `tidemark run`): what was committed stays.',
+  ],
   RunUnknown: ['definition', '`tidemark runs` lists the runs.'],
   // the run
   RunIncomplete: [
     'source',
-    'Mend the causes, then `tidemark redrive`: it copies only what is missing. Until then no table gets a new snapshot; `tidemark run --fresh` starts anew without waiting.',
+    'Do what is said of each table; where that is no new run, `tidemark redrive` then copies only what is missing. Until then no table gets a new snapshot; `tidemark run --fresh` starts anew without waiting.',
   ],
   DefinitionChanged: [
     'definition',
@@ -125,7 +129,7 @@ const table = {
   ],
   ProtocolViolation: [
     'bug',
-    'The run stopped rather than guess. Nothing that is published is affected. Please report it with this message.',
+    'The run stopped rather than guess; nothing that is published is affected. Something that it had written was deleted or changed from outside: start over with `tidemark run --fresh`. If nobody has touched it, please report this message.',
   ],
   Unexpected: [
     'bug',

@@ -51,6 +51,8 @@ const stateMachineArnOf = (sync: string): string =>
 export type LocalCloud = {
   readonly endpoints: Endpoints;
   readonly stateMachineArn: string;
+  /** whether the servers are this process's, and end with it */
+  readonly isHost: boolean;
   /**
    * Lets the functions that are at work stop at their next part boundary, and waits for them; no later invocation
    * gets any time. Of no effect where the servers are another process's.
@@ -96,7 +98,13 @@ export async function startCloud(options: CloudOptions): Promise<LocalCloud> {
   const stateMachineArn = stateMachineArnOf(options.definition.name);
   const claim = await claimHome(home, options.definition.name);
   if ('s3' in claim) {
-    return { endpoints: claim, stateMachineArn, windDown: async () => {}, stop: async () => {} };
+    return {
+      endpoints: claim,
+      stateMachineArn,
+      isHost: false,
+      windDown: async () => {},
+      stop: async () => {},
+    };
   }
   const stack = stackOf(claim.release);
   try {
@@ -135,7 +143,7 @@ export async function startCloud(options: CloudOptions): Promise<LocalCloud> {
     await ensureLedgerTable({ endpoint: dynamodb.endpoint, tableName: ledgerTable });
     await deployStateMachine(sfn.endpoint, stateMachineArn, options.definition);
     claim.announce(endpoints);
-    return { endpoints, stateMachineArn, windDown: () => windDown(running), stop: stack.stop };
+    return { endpoints, stateMachineArn, isHost: true, windDown: () => windDown(running), stop: stack.stop };
   } catch (error) {
     await stack.stop();
     throw error;

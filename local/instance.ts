@@ -31,13 +31,15 @@ type Instance = {
 
 const fileOf = (home: string): string => join(home, 'instance.json');
 
-function beganAt(pid: number): string | null {
+/** When a process began, and whether it is dead but not yet taken note of (a zombie); nulls where nobody tells. */
+function processAt(pid: number): { began: string | null; isDead: boolean } {
   try {
-    // after the command's name, which may hold anything but ends with the last parenthesis; field 22 of all
+    // after the command's name, which may hold anything but ends with the last parenthesis: fields 3 and 22 of all
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return { began: fields[19] ?? null, isDead: /^[ZX]$/i.test(fields[0] ?? '') };
   } catch {
-    return null;
+    return { began: null, isDead: false };
   }
 }
 
@@ -47,8 +49,8 @@ function isAlive({ pid, began }: Instance): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
-  const now = beganAt(pid);
-  return now === null || began === null || now === began;
+  const now = processAt(pid);
+  return !now.isDead && (now.began === null || began === null || now.began === began);
 }
 
 function read(file: string): Instance | null {
@@ -116,7 +118,7 @@ export type Claim = {
  *   its functions hold that one's definition; CloudBroken
  */
 export async function claimHome(home: string, sync: string | null): Promise<Claim | Endpoints> {
-  const mine = { pid: process.pid, began: beganAt(process.pid), sync, endpoints: null };
+  const mine = { pid: process.pid, began: processAt(process.pid).began, sync, endpoints: null };
   const giveUpMs = Date.now() + patienceMs;
   const unusable = (cause: unknown): TidemarkError =>
     new TidemarkError('CloudBroken', `the folder ${home} cannot be used: ${(cause as Error).message}`, {

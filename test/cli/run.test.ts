@@ -180,7 +180,7 @@ describe('tidemark run', () => {
     );
     expect(stderr).toContain('→ GRANT SELECT');
     expect(stderr).toMatch(
-      /next: Mend the causes, then `npx tidemark redrive --config .*shop.yaml`: .* `npx tidemark run --fresh --config .*shop.yaml` starts anew/,
+      /next: Do what is said of each table; .*`npx tidemark redrive --config .*shop.yaml` then .* `npx tidemark run --fresh --config .*shop.yaml` starts anew/,
     );
     expect(stderr).toMatch(/\n {2}log: {2}\.tidemark\/functions\/logs\/copy-chunk\.log\n$/);
 

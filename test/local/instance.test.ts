@@ -80,3 +80,19 @@ describe('a home folder', () => {
     });
   });
 });
+
+test.runIf(process.platform === 'linux')(
+  'a process that was killed, and that nobody has taken note of, is dead',
+  async () => {
+    // the parent sleeps and does not reap its child: a zombie
+    const parent = spawn('sh', ['-c', 'sleep 0.01 & echo $!; exec sleep 30'], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    const child = Number(await new Promise((resolve) => parent.stdout.once('data', resolve)));
+    const state = () => readFileSync(`/proc/${child}/stat`, 'utf8').split(' ')[2];
+    while (state() !== 'Z') await new Promise((resolve) => setTimeout(resolve, 10));
+    writeFileSync(file(), JSON.stringify({ pid: child, began: null, sync: 'shop', endpoints }));
+    (await claimed('shop')).release();
+    parent.kill('SIGKILL');
+  },
+);

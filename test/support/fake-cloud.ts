@@ -183,6 +183,7 @@ export function fakeCloud(
     keys,
     place: (key) => `.tidemark/s3/lake/${key}`,
     logs: (name) => `.tidemark/functions/logs/${name}.log`,
+    othersAtWork: async () => false,
     start: async ({ fresh }) => {
       state.calls.push(`start fresh=${fresh}`);
       begun = true;

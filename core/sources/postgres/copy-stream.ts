@@ -66,7 +66,7 @@ export function sendStatement(
     tap.take(() => {});
     handlers.broken(error);
   };
-  const watch = silenceWatch(1e8, () => broken(nothingCame(where, silenceMsMax)));
+  const watch = silenceWatch(silenceMsMax, () => broken(nothingCame(where, silenceMsMax)));
   const feed = frameReader(where, handlers, () => {
     watch.stop();
     tap.take(null);

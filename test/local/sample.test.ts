@@ -185,11 +185,9 @@ test('a start finds the sample that is there', async () => {
   await client.end();
   await postgres.stop();
   const lines: string[] = [];
-  const begun = Date.now();
   const sample = await startSample({ home, log: (line) => lines.push(line) });
   try {
     expect(lines).toEqual([]);
-    expect(Date.now() - begun).toBeLessThan(10_000);
     const again = new pg.Client({ connectionString: sample.url });
     await again.connect();
     expect((await again.query('SELECT count(*)::int AS n FROM flights')).rows).toEqual([{ n: 3_000_000 }]);

@@ -231,9 +231,8 @@ describe('a failure', () => {
     };
     expect((await ended(world.sfn, await startExecution(world.sfn, machine))).status).toBe('SUCCEEDED');
     expect(retries).toEqual([0, 1, 2]);
-    // interval 1 s, fixed
+    // interval 1 s; that it does not grow is retry.test.ts's
     expect(times[1]! - times[0]!).toBeGreaterThanOrEqual(990);
-    expect(times[2]! - times[1]!).toBeLessThan(1900);
   });
 
   it('that lasts, or is not transient, fails its child only; FAILED results say why', async () => {

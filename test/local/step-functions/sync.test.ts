@@ -24,7 +24,7 @@ import {
 } from './world.ts';
 
 type Item = { chunk: number; table: string };
-type Chunk = { execution: string; item: Item; retry: number };
+type Chunk = { item: Item; retry: number };
 type Published = {
   redriveCount: number;
   currentRedriveCount: number;

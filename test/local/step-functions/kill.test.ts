@@ -19,7 +19,12 @@ afterEach(async () => {
   await world?.stop();
 });
 
+/** One engine at a time works in a folder: the one before, if it still lives, is killed first. */
 async function startProcess(folder: string, s3: string) {
+  if (engine && engine.exitCode === null && engine.signalCode === null) {
+    engine.kill('SIGKILL');
+    await once(engine, 'exit');
+  }
   const script = join(import.meta.dirname, 'engine-process.ts');
   const started = spawn(process.execPath, ['--import', 'tsx', script, folder, s3], {
     stdio: ['ignore', 'pipe', 'ignore'],

@@ -4,8 +4,8 @@ import {
   ListExecutionsCommand,
   type SFNClient,
 } from '@aws-sdk/client-sfn';
+import { messageOf } from '../functions/failure-message.ts';
 import type { ChunkActivity } from './cloud.ts';
-import { messageOf } from './failure-message.ts';
 
 /** Children looked into each time: beyond that, numbers are a lower bound. Each costs a request. */
 const childrenMax = 16;

@@ -16,17 +16,11 @@ import { TidemarkError } from '../core/errors.ts';
 import { dynamodbClient, dynamodbLedger } from '../core/ledger/dynamodb.ts';
 import { keysOf, parseTarget } from '../core/objects/keys.ts';
 import { s3Client, s3Store } from '../core/objects/s3.ts';
-import {
-  type LocalCloud,
-  ledgerTable,
-  localCredentials,
-  localRegion,
-  openStorage,
-  startCloud,
-} from '../local/cloud.ts';
+import { messageOf } from '../functions/failure-message.ts';
+import { credentials, region } from '../local/account.ts';
+import { type LocalCloud, ledgerTable, openStorage, startCloud } from '../local/cloud.ts';
 import { childWatch } from './child-watch.ts';
 import type { Cloud, Execution, ExecutionStatus } from './cloud.ts';
-import { messageOf } from './failure-message.ts';
 
 export type LocalCloudOptions = {
   readonly home: string;
@@ -42,7 +36,7 @@ export async function openLocalCloud(options: LocalCloudOptions): Promise<Cloud>
   const full: LocalCloud | null = options.mode === 'run' ? await startCloud(options) : null;
   const storage = full ?? (await openStorage(home));
   const { endpoints } = storage;
-  const common = { region: localRegion, credentials: localCredentials };
+  const common = { region, credentials };
   const target = parseTarget(definition.target.url);
   const dynamodb = dynamodbClient({ ...common, endpoint: endpoints.dynamodb });
   const s3 = s3Client({ ...common, endpoint: endpoints.s3 });

@@ -1,11 +1,12 @@
 import { CreateBucketCommand, HeadBucketCommand, S3Client } from '@aws-sdk/client-s3';
+import { credentials, region } from './account.ts';
 
 /** Makes a bucket of the embedded store, unless it is there. */
 export async function createBucket(endpoint: string, bucket: string): Promise<void> {
   const client = new S3Client({
     endpoint,
-    region: 'us-east-1',
-    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+    region,
+    credentials,
   });
   try {
     await client.send(new HeadBucketCommand({ Bucket: bucket }));

@@ -26,16 +26,16 @@ import {
   functionNames,
 } from '../functions/bundling.ts';
 import { stateMachineDefinition } from '../infra/state-machine.ts';
+import { credentials, region } from './account.ts';
 import { createBucket } from './bucket.ts';
 import { ensureLedgerTable, startDynamodb } from './dynamodb.ts';
 import { claimHome, type Endpoints } from './instance.ts';
 import { type RunningLambda, startLambda } from './lambda.ts';
 import { startS3 } from './s3.ts';
+import { machineArn } from './step-functions/arns.ts';
 import { startStepFunctions } from './step-functions.ts';
 
 export const ledgerTable = 'tidemark-ledger';
-export const localCredentials = { accessKeyId: 'local', secretAccessKey: 'local' };
-export const localRegion = 'us-east-1';
 
 /** As in the cloud: a Lambda's longest, and a memory that holds two parts of the default size. */
 const functionTimeoutSeconds = 900;
@@ -45,8 +45,7 @@ const functionMemoryMB: Readonly<Record<FunctionName, number>> = {
   publish: 1024,
 };
 
-const stateMachineArnOf = (sync: string): string =>
-  `arn:aws:states:${localRegion}:000000000000:stateMachine:tidemark-${sync}`;
+const stateMachineArnOf = (sync: string): string => machineArn(`tidemark-${sync}`);
 
 export type LocalCloud = {
   readonly endpoints: Endpoints;
@@ -70,6 +69,8 @@ export type CloudOptions = {
   readonly environment: Readonly<Record<string, string | undefined>>;
 };
 
+type Invoke = Parameters<typeof startStepFunctions>[0]['lambda']['invoke'];
+
 type Stack = { use<T extends { stop(): Promise<void> }>(server: T): T; stop(): Promise<void> };
 
 /** Stops what was started, the last one first. */
@@ -85,6 +86,17 @@ function stackOf(release: () => void): Stack {
       release();
     },
   };
+}
+
+/** Starts the store, the ledger's database and Step Functions on a home folder; `invoke` is what its tasks call. */
+async function startServers(stack: Stack, home: string, invoke: Invoke): Promise<Endpoints> {
+  const s3 = stack.use(await startS3({ folder: join(home, 's3') }));
+  const dynamodb = stack.use(await startDynamodb({ folder: join(home, 'dynamodb') }));
+  const objects = { endpoint: s3.endpoint };
+  const folder = join(home, 'step-functions');
+  const sfn = stack.use(await startStepFunctions({ folder, objects, lambda: { invoke } }));
+  await ensureLedgerTable({ endpoint: dynamodb.endpoint, tableName: ledgerTable });
+  return { s3: s3.endpoint, dynamodb: dynamodb.endpoint, sfn: sfn.endpoint };
 }
 
 /**
@@ -108,19 +120,12 @@ export async function startCloud(options: CloudOptions): Promise<LocalCloud> {
   }
   const stack = stackOf(claim.release);
   try {
-    const s3 = stack.use(await startS3({ folder: join(home, 's3') }));
-    const dynamodb = stack.use(await startDynamodb({ folder: join(home, 'dynamodb') }));
     const functions = join(home, 'functions');
     const bundles = await bundleFunctions({ outDir: functions, definitionFile: options.definitionFile });
     let lambda: RunningLambda | null = null;
-    const sfn = stack.use(
-      await startStepFunctions({
-        folder: join(home, 'step-functions'),
-        objects: { endpoint: s3.endpoint },
-        lambda: { invoke: (name, payload, { signal }) => lambda!.invoke(name, payload, { signal }) },
-      }),
+    const endpoints = await startServers(stack, home, (name, payload, { signal }) =>
+      lambda!.invoke(name, payload, { signal }),
     );
-    const endpoints = { s3: s3.endpoint, dynamodb: dynamodb.endpoint, sfn: sfn.endpoint };
     const running = stack.use(
       await startLambda({
         folder: functions,
@@ -139,9 +144,8 @@ export async function startCloud(options: CloudOptions): Promise<LocalCloud> {
       }),
     );
     lambda = running;
-    await createBucket(s3.endpoint, parseTarget(options.definition.target.url).bucket);
-    await ensureLedgerTable({ endpoint: dynamodb.endpoint, tableName: ledgerTable });
-    await deployStateMachine(sfn.endpoint, stateMachineArn, options.definition);
+    await createBucket(endpoints.s3, parseTarget(options.definition.target.url).bucket);
+    await deployStateMachine(endpoints.sfn, stateMachineArn, options.definition);
     claim.announce(endpoints);
     return { endpoints, stateMachineArn, isHost: true, windDown: () => windDown(running), stop: stack.stop };
   } catch (error) {
@@ -166,7 +170,7 @@ async function windDown(lambda: RunningLambda): Promise<void> {
 }
 
 async function deployStateMachine(endpoint: string, arn: string, definition: Definition): Promise<void> {
-  const client = new SFNClient({ endpoint, region: localRegion, credentials: localCredentials });
+  const client = new SFNClient({ endpoint, region, credentials });
   const { retry } = definition;
   const wanted = JSON.stringify(
     stateMachineDefinition({
@@ -214,23 +218,11 @@ export async function openStorage(home: string): Promise<{ endpoints: Endpoints;
   if ('s3' in claim) return { endpoints: claim, stop: async () => {} };
   const stack = stackOf(claim.release);
   try {
-    const s3 = stack.use(await startS3({ folder: join(folder, 's3') }));
-    const dynamodb = stack.use(await startDynamodb({ folder: join(folder, 'dynamodb') }));
-    const sfn = stack.use(
-      await startStepFunctions({
-        folder: join(folder, 'step-functions'),
-        objects: { endpoint: s3.endpoint },
-        lambda: {
-          invoke: async (name) => ({
-            ok: false,
-            error: 'Lambda.ServiceException',
-            cause: `function ${name} is not there: this process only looks`,
-          }),
-        },
-      }),
-    );
-    await ensureLedgerTable({ endpoint: dynamodb.endpoint, tableName: ledgerTable });
-    const endpoints = { s3: s3.endpoint, dynamodb: dynamodb.endpoint, sfn: sfn.endpoint };
+    const endpoints = await startServers(stack, folder, async (name) => ({
+      ok: false,
+      error: 'Lambda.ServiceException',
+      cause: `function ${name} is not there: this process only looks`,
+    }));
     return { endpoints, stop: stack.stop };
   } catch (error) {
     await stack.stop();

@@ -19,6 +19,7 @@ import {
   ResourceNotFoundException,
 } from '@aws-sdk/client-dynamodb';
 import { TidemarkError } from '../core/errors.ts';
+import { credentials, region } from './account.ts';
 
 export type RunningDynamodb = {
   /** `http://127.0.0.1:<port>` */
@@ -77,8 +78,8 @@ export async function ensureLedgerTable(table: { endpoint: string; tableName: st
   const TableName = table.tableName;
   const client = new DynamoDBClient({
     endpoint: table.endpoint,
-    region: 'us-east-1',
-    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+    region,
+    credentials,
   });
   try {
     const giveUpAt = Date.now() + tableActiveMsMax;

@@ -3,6 +3,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { S3Client } from '@aws-sdk/client-s3';
 import { TidemarkError } from '../core/errors.ts';
+import { credentials, region } from './account.ts';
 import { type Engine, openEngine } from './step-functions/engine.ts';
 import type { Invoke } from './step-functions/interpreter.ts';
 import { type Operations, operationsOf } from './step-functions/operations.ts';
@@ -40,9 +41,9 @@ export async function startStepFunctions(settings: StepFunctionsSettings): Promi
   const { folder, port = 0, lambda, objects } = settings;
   const s3 = new S3Client({
     endpoint: objects.endpoint,
-    region: 'us-east-1',
+    region,
     forcePathStyle: true,
-    credentials: { accessKeyId: 'embedded', secretAccessKey: 'embedded' },
+    credentials,
   });
   // the port first: who finds it taken must not end what the owner of the folder runs
   let operations: Operations = {};

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { fingerprint } from '../definition/fingerprint.ts';
-import type { Definition } from '../definition/options.ts';
+import type { Definition, TableOptions } from '../definition/options.ts';
 import { formatTableName, parseTableName } from '../definition/table-name.ts';
 import { TidemarkError } from '../errors.ts';
 import type { Ledger, TableHead } from '../ledger/ledger.ts';
@@ -52,7 +52,7 @@ function problemOf(error: unknown): TidemarkError | null {
 export async function planTable(
   source: Source,
   definition: Definition,
-  table: Definition['tables'][number],
+  table: TableOptions,
 ): Promise<TablePlan> {
   const description = await source.describe(parseTableName(table.name)!, table.as_text, table.key ?? null);
   const statistics = await source.measure(description, sampleKeys);

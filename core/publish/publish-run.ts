@@ -43,7 +43,9 @@ async function readLogs(
   const tables = new Map<number, Map<number, Part[]>>();
   for await (const part of ledger.partsOfRun(sync, run)) {
     const chunks = tables.get(part.table) ?? new Map<number, Part[]>();
-    tables.set(part.table, chunks.set(part.chunk, [...(chunks.get(part.chunk) ?? []), part]));
+    const parts = chunks.get(part.chunk) ?? [];
+    parts.push(part);
+    tables.set(part.table, chunks.set(part.chunk, parts));
   }
   return tables;
 }

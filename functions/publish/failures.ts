@@ -1,22 +1,14 @@
 import type { ObjectStore } from '../../core/objects/store.ts';
 import type { Order } from '../../core/plan/chunk-order.ts';
+import { messageOf } from '../failure-message.ts';
 
 /** What ResultWriter writes about a child that did not succeed; texts hold JSON. */
 type FailedChild = { readonly Input?: string; readonly Error?: string; readonly Cause?: string };
 
 type ResultManifest = { readonly ResultFiles?: { readonly FAILED?: readonly { readonly Key: string }[] } };
 
-/** Lambda gives `{errorType, errorMessage, trace}` as a cause; anything else is shown as it is. */
-function messageOf({ Error: error, Cause: cause }: FailedChild): string {
-  let text = cause ?? '';
-  try {
-    const { errorMessage } = JSON.parse(text);
-    if (typeof errorMessage === 'string') text = errorMessage;
-  } catch {
-    // not Lambda's: Step Functions' own words
-  }
-  return `${error ?? 'failed'}: ${text.slice(0, 500)}`;
-}
+const reasonOf = ({ Error: error, Cause: cause }: FailedChild): string =>
+  `${error ?? 'failed'}: ${(messageOf(cause) ?? '').slice(0, 500)}`;
 
 /** The place in the run of the table that a child worked on; null where its input does not say. */
 function tableOf({ Input: input }: FailedChild): number | null {
@@ -45,7 +37,7 @@ export async function readFailures(
     const children: FailedChild[] = file ? JSON.parse(file.body.toString('utf8')) : [];
     for (const child of children) {
       const table = tableOf(child);
-      if (table !== null && !reasons.has(table)) reasons.set(table, messageOf(child));
+      if (table !== null && !reasons.has(table)) reasons.set(table, reasonOf(child));
     }
   }
   return reasons;

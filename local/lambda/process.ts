@@ -8,14 +8,12 @@ import { delimiter, dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { accountId, region } from '../account.ts';
 
 /** Where the cloud's other services listen. */
 export type Endpoints = { readonly s3?: string; readonly dynamodb?: string; readonly sfn?: string };
 
-export const region = 'us-east-1';
-const account = '000000000000';
-
-export const functionArn = (name: string): string => `arn:aws:lambda:${region}:${account}:function:${name}`;
+export const functionArn = (name: string): string => `arn:aws:lambda:${region}:${accountId}:function:${name}`;
 
 /** Writes the sandbox's program to `file`, whole or not at all. */
 export async function writeSandboxProgram(file: string): Promise<void> {

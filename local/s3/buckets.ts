@@ -1,3 +1,4 @@
+import { region } from '../account.ts';
 import { type Answer, type Call, isoTime, numberIn, quoted } from './answer.ts';
 import { receiveText } from './body.ts';
 import { S3Fault } from './fault.ts';
@@ -6,7 +7,6 @@ import { childrenOf, childText, group, leaf, parseXmlAs, requiredText, xmlDocume
 
 /** The embedded S3 knows one owner and no regions; clients want to see something in their places. */
 const owner = (): string => group('Owner', leaf('ID', 'tidemark'));
-const region = 'us-east-1';
 
 export async function listBuckets({ store }: Call): Promise<Answer> {
   const buckets = store

@@ -1,7 +1,7 @@
-/** Names of things as AWS writes them. The embedded cloud is one account in one region. */
-export const region = 'us-east-1';
+/** Names of things as AWS writes them. */
+import { accountId, region } from '../account.ts';
 
-const states = `arn:aws:states:${region}:000000000000`;
+const states = `arn:aws:states:${region}:${accountId}`;
 
 export const machineArn = (machine: string): string => `${states}:stateMachine:${machine}`;
 

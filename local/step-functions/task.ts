@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { region } from './arns.ts';
+import { region } from '../account.ts';
 import type { TaskState } from './definition.ts';
 import { detailsOf, StateFailed, unlessHalted, withinDataLimit } from './failure.ts';
 import type { Entered } from './interpreter.ts';

@@ -1,8 +1,7 @@
 import zlib from 'node:zlib';
 import { TidemarkError } from '../../errors.ts';
 
-export const compressions = ['zstd', 'snappy', 'none'] as const;
-export type Compression = (typeof compressions)[number];
+export type Compression = 'zstd' | 'snappy' | 'none';
 
 /** How the pages of a file are compressed. */
 export type Codec = {

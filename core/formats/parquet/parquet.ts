@@ -9,7 +9,7 @@ import { pageWriter } from './page.ts';
 import { malformed } from './plain.ts';
 import { scratch } from './scratch.ts';
 
-export { type Compression, compressions, defaultCompression } from './codec.ts';
+export { type Compression, defaultCompression } from './codec.ts';
 
 export type ParquetOptions = {
   readonly compression: Compression;

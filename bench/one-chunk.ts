@@ -104,7 +104,8 @@ try {
       tables: ['public.lineitem'],
       totals: null,
     });
-    const item = chunkOrder(definition, run, 0, 0, plan.chunks[0]!, plan.description);
+    const order = chunkOrder(definition, run, 0, 0, plan.chunks[0]!, plan.description);
+    const item = { ...order, description: plan.description };
     const limit = await measured(['discard', query], environment);
     const copy = await measured(
       ['bundle', bundles['copy-chunk'].folder, JSON.stringify({ item, retry: 0 })],

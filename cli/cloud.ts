@@ -31,6 +31,8 @@ export type ChunkActivity = {
   readonly waiting: number;
   readonly succeeded: number;
   readonly failed: number;
+  /** whether only some of the running children were looked into: what follows is then a lower bound */
+  readonly isSample: boolean;
   /** tries after the first one, of all children since this process began to look */
   readonly retries: number;
   /** the newest failure that was seen: `SourceUnavailable: …` */
@@ -40,11 +42,47 @@ export type ChunkActivity = {
   readonly retriesByTable: ReadonlyMap<number, number>;
 };
 
+/** Who keeps executions going, and so what Ctrl-C means to whoever follows one. */
+export type Keeper =
+  | {
+      /** servers that end with a process of this machine: work is stopped in good order before they do */
+      readonly kind: 'machine';
+      /** Aborts the execution. Functions that are at work go on to the end of their part; waits for them where it can. */
+      stopAtPartBoundary(arn: string): Promise<void>;
+      /** whether other executions run on servers that end with this process */
+      othersAtWork(): Promise<boolean>;
+    }
+  | {
+      /** a cloud that needs nobody to look on: who leaves, leaves the execution running */
+      readonly kind: 'cloud';
+      /** where people see the execution in a browser; null where there is no such place */
+      console(arn: string): string | null;
+      /** the command line that aborts the execution */
+      stopCommand(arn: string): string;
+      /**
+       * What is deployed there of the sync, and where, in words.
+       * @throws TidemarkError NotDeployed, CloudDenied
+       */
+      deployed(): Promise<string>;
+    };
+
+/** How often a cloud may be asked while an execution is followed. */
+export type Pace = {
+  /** between two looks at the execution */
+  readonly lookMs: number;
+  /** between two readings of the ledger and of the chunks' state; longer where a reading takes long */
+  readonly readingMs: number;
+  /** readings take at most about this share of the time */
+  readonly readingShare: number;
+};
+
 /** A deployed sync as the command line sees it: the embedded cloud here, AWS there. Errors are `TidemarkError`s. */
 export interface Cloud {
   readonly ledger: Ledger;
   readonly store: ObjectStore;
   readonly keys: Keys;
+  readonly keeper: Keeper;
+  readonly pace: Pace;
   /** where a key's object can be looked at: `.tidemark/s3/lake/…` or `s3://lake/…` */
   place(key: string): string;
   /** where what a function has logged can be read: a file here, a log group there */
@@ -53,13 +91,12 @@ export interface Cloud {
   start(input: { readonly fresh: boolean }): Promise<string>;
   /** @returns null where Step Functions does not know it */
   execution(arn: string): Promise<Execution | null>;
-  /** Goes on with a failed, timed-out or aborted execution from the state in which it ended. */
+  /**
+   * Goes on with a failed, timed-out or aborted execution from the state in which it ended.
+   * @throws TidemarkError NotRedrivable
+   */
   redrive(arn: string): Promise<void>;
-  /** Aborts the execution. Functions that are at work go on to the end of their part; waits for them where it can. */
-  stopAtPartBoundary(arn: string): Promise<void>;
   /** null before the Map has begun */
   activity(arn: string): Promise<ChunkActivity | null>;
-  /** whether other executions run on servers that end with this process */
-  othersAtWork(): Promise<boolean>;
   close(): Promise<void>;
 }

@@ -9,6 +9,7 @@ export type Context = {
   /** as the user wrote them: relative to the current folder, or absolute */
   readonly definitionFile: string;
   readonly home: string;
+  readonly cloud: 'local' | 'aws';
   readonly json: boolean;
   /** how to call it again: `npx tidemark`, `npx tidemark sample` */
   readonly invocation: string;

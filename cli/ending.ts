@@ -6,14 +6,21 @@ import type { Cloud } from './cloud.ts';
 import type { Answer, Context } from './context.ts';
 import { agree, type TableCount } from './counts.ts';
 import { exitCodes, type ShownError, shown } from './errors.ts';
-import { executionWords } from './executions.ts';
+import { executionWords, isAlive } from './executions.ts';
 import type { Followed } from './follow.ts';
 import { problemsIn, problemWords } from './incomplete.ts';
 import { afterPublishing, again, type NextStep, nextStepHere, runCommand } from './next-steps.ts';
 import { partName } from './progress.ts';
 import { counted } from './quantities.ts';
 import type { RunBeginning } from './run-start.ts';
-import { type Amount, type Outcome, type Summary, type SummaryTable, summaryLines } from './summary.ts';
+import {
+  type Amount,
+  nextLines,
+  type Outcome,
+  type Summary,
+  type SummaryTable,
+  summaryLines,
+} from './summary.ts';
 
 export type Ended = {
   readonly command: 'run' | 'redrive';
@@ -72,6 +79,7 @@ function summaryOf(ended: Ended, run: Run, outcome: Outcome): Summary {
     began: ended.began,
     abandoned: ended.abandoned,
     execution: followed.execution.arn,
+    console: consoleOf(cloud, followed.execution.arn),
     seconds: Math.round(followed.elapsedMs) / 1000,
     tables,
     rows: tables.reduce((sum, table) => sum + table.rows, 0),
@@ -132,6 +140,37 @@ function stopped(ended: Ended, run: Run): Answer {
     ),
   );
 }
+
+/** The execution goes on, on a cloud that needs nobody to look on. */
+function detached({ command, context, cloud, followed, definition }: Ended): Answer {
+  const { arn } = followed.execution;
+  const stop = cloud.keeper.kind === 'cloud' ? cloud.keeper.stopCommand(arn) : null;
+  const steps = [
+    { command: again(context, 'status'), what: 'how far it is' },
+    ...(stop === null ? [] : [{ command: stop, what: 'stop it; what is committed stays' }]),
+  ];
+  return {
+    exitCode: exitCodes.incomplete,
+    document: {
+      command,
+      sync: definition.name,
+      run: followed.run?.run ?? null,
+      outcome: 'detached',
+      execution: arn,
+      console: consoleOf(cloud, arn),
+      stop,
+    },
+    lines: (style) => nextLines(steps, style),
+    error: shown(
+      'Detached',
+      `execution ${arn.split(':').at(-1)} goes on; this command looks on no longer`,
+      nextStepHere(context, 'Detached'),
+    ),
+  };
+}
+
+const consoleOf = ({ keeper }: Cloud, arn: string): string | null =>
+  keeper.kind === 'cloud' ? keeper.console(arn) : null;
 
 function incompleteError(ended: Ended, run: Run, summary: Summary): ShownError {
   const open = summary.tables.filter(({ state }) => state !== 'published');
@@ -201,6 +240,7 @@ export async function answerOf(ended: Ended): Promise<Answer> {
   const { followed, context, definition } = ended;
   const { execution, run } = followed;
   const document = { command: ended.command, sync: definition.name, run: run?.run ?? null };
+  if (isAlive(execution)) return detached(ended);
   if (execution.status === 'SUCCEEDED') {
     const status = statusOf(execution.output);
     if (run?.status === 'published') return published(ended, run);
@@ -216,14 +256,14 @@ export async function answerOf(ended: Ended): Promise<Answer> {
   if (!run) {
     return {
       exitCode: exitCodes.incomplete,
-      document: { ...document, outcome: followed.stopped ? 'stopped' : 'failed' },
+      document: { ...document, outcome: followed.interrupted ? 'stopped' : 'failed' },
       lines: () => [],
-      error: followed.stopped
+      error: followed.interrupted
         ? shown('Stopped', 'stopped before a run began', `${runCommand(context)} — starts one.`)
         : executionError(ended),
     };
   }
   // stopped or failed after the last of its work was done
   if (run.status === 'published') return published(ended, run);
-  return followed.stopped ? stopped(ended, run) : failed(ended, run);
+  return followed.interrupted ? stopped(ended, run) : failed(ended, run);
 }

@@ -33,7 +33,7 @@ export function shownError(error: unknown): ShownError {
 export function exitCodeOf(error: unknown): number {
   if (!(error instanceof TidemarkError)) return exitCodes.incomplete;
   if (error.code === 'CloudBusy') return exitCodes.busy;
-  if (error.code === 'CloudBroken') return exitCodes.incomplete;
+  if (error.code === 'CloudBroken' || error.code === 'NotRedrivable') return exitCodes.incomplete;
   return error.kind === 'definition' ? exitCodes.wrong : exitCodes.incomplete;
 }
 

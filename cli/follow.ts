@@ -8,14 +8,8 @@ import type { Phase } from './progress-lines.ts';
 import { sightingReader } from './sighting.ts';
 import type { Surroundings } from './surroundings.ts';
 
-/** Between two looks at the execution. */
-const lookMs = 500;
 /** Between two drawings. */
 const drawMs = 250;
-/** Between two readings of the ledger; longer where a reading takes long (see `readingShare`). */
-const readingMs = 1_000;
-/** Readings take at most about this share of the time. */
-const readingShare = 1 / 2;
 /** How long to look on while the ledger, the store or Step Functions do not answer. */
 const patienceMs = 60_000;
 
@@ -49,8 +43,8 @@ export type Followed = {
   readonly sighting: Sighting | null;
   readonly progress: Progress | null;
   readonly elapsedMs: number;
-  /** the user wanted it to stop */
-  readonly stopped: boolean;
+  /** what the user wanted before its end: stopped, to stop it; detached, to look on no longer (it goes on by itself) */
+  readonly interrupted: 'stopped' | 'detached' | null;
 };
 
 /** The run that an execution works on, once it does. */
@@ -69,8 +63,21 @@ async function publishedBy(cloud: Cloud, sync: string, { output }: Execution): P
   return status === 'published' && typeof run === 'string' ? cloud.ledger.run(sync, run) : null;
 }
 
+const justBegun = ({ arn, redriveCount }: Beginning, nowMs: number): Execution => ({
+  arn,
+  status: 'RUNNING',
+  startedAt: new Date(nowMs),
+  stoppedAt: null,
+  redriveCount: redriveCount === null ? 0 : redriveCount + 1,
+  output: null,
+  error: null,
+  message: null,
+});
+
 const asItIsNow = async (cloud: Cloud, run: Run | null): Promise<Run | null> =>
   run && (await cloud.ledger.run(run.sync, run.run));
+
+const detachedLine = 'leaving the execution to itself: it goes on (again: end this command at once)';
 
 function phaseOf(progress: Progress | null, activity: ChunkActivity | null, stopping: boolean): Phase {
   if (stopping) return 'stopping';
@@ -82,13 +89,15 @@ function phaseOf(progress: Progress | null, activity: ChunkActivity | null, stop
 /**
  * Begins an execution and watches it to its end.
  *
- * Ctrl-C (or SIGTERM) once: the execution is stopped at the next part boundary, and this still waits for its end.
+ * Ctrl-C (or SIGTERM) once: where the execution would end with this machine's servers, it is stopped at the next part
+ * boundary, and this still waits for its end; where it goes on without anybody, this ends, and leaves it running.
  * Twice: the process ends at once; nothing that is committed is lost, by the protocol.
  *
  * @throws TidemarkError of the cloud; what passes by itself only after it has lasted for a minute
  */
 export async function follow(watch: Watch): Promise<Followed> {
   const { cloud, sync, display, surroundings, before } = watch;
+  const { keeper, pace } = cloud;
   const { nowMs } = surroundings;
   const beganMs = nowMs();
   const isBefore = (part: Part) => before.has(partName(part));
@@ -99,8 +108,9 @@ export async function follow(watch: Watch): Promise<Followed> {
   let stopping = false;
   let stopFailed: unknown = null;
   const stop = (target: string) => {
+    if (keeper.kind === 'cloud') return;
     stopping = true;
-    cloud
+    keeper
       .stopAtPartBoundary(target)
       .catch((error: unknown) => {
         stopFailed = error;
@@ -112,9 +122,14 @@ export async function follow(watch: Watch): Promise<Followed> {
   const forget = surroundings.onStopSignal(() => {
     signals++;
     if (signals > 1) {
-      display.note('stopped at once; what is committed stays. Run again: it copies only the rest');
+      if (keeper.kind === 'machine')
+        display.note('stopped at once; what is committed stays. Run again: it copies only the rest');
       display.close(false);
       surroundings.exitNow(1);
+      return;
+    }
+    if (keeper.kind === 'cloud') {
+      display.note(detachedLine);
       return;
     }
     display.note('stopping at the next part boundary … (again: stop now; nothing that is committed is lost)');
@@ -155,22 +170,37 @@ export async function follow(watch: Watch): Promise<Followed> {
   function show(): void {
     const progress = sighting && progressOf(sighting, isBefore, nowMs());
     const elapsedMs = nowMs() - beganMs;
-    display.show({ sync, phase: phaseOf(progress, activity, signals > 0), elapsedMs, progress, failure });
+    const stopped = signals > 0 && keeper.kind === 'machine';
+    display.show({ sync, phase: phaseOf(progress, activity, stopped), elapsedMs, progress, failure });
   }
 
-  async function untilOver({ arn: target, redriveCount }: Beginning): Promise<Execution> {
+  const isDetached = () => signals > 0 && keeper.kind === 'cloud';
+
+  /** Until the next look, or until nobody wants one any more. */
+  async function pause(): Promise<void> {
+    for (let leftMs = pace.lookMs; leftMs > 0 && !isDetached(); leftMs -= drawMs) {
+      await surroundings.sleep(Math.min(leftMs, drawMs));
+    }
+  }
+
+  /** @returns null: detached before the execution was seen at all */
+  async function untilOver({ arn: target, redriveCount }: Beginning): Promise<Execution | null> {
     let nextReadingMs = Number.NEGATIVE_INFINITY;
     let troubleSinceMs: number | null = null;
+    let last: Execution | null = null;
     for (;;) {
+      if (isDetached()) return last;
       const failedToStop = stopFailed;
       try {
         const execution = await cloud.execution(target);
         if (!execution) {
+          // Step Functions may answer so for a moment after the start: it is eventually consistent
           throw new TidemarkError(
-            'CloudBroken',
-            `Step Functions does not know the execution ${target} any more`,
+            'LedgerUnavailable',
+            `Step Functions does not know the execution ${target}`,
           );
         }
+        last = execution;
         const over =
           !stopping &&
           !isAlive(execution) &&
@@ -178,7 +208,9 @@ export async function follow(watch: Watch): Promise<Followed> {
         if (over || nowMs() >= nextReadingMs) {
           const startMs = nowMs();
           await look(target, execution);
-          nextReadingMs = startMs + Math.max(readingMs, (nowMs() - startMs) / readingShare);
+          // until chunks are copied, a reading is small and people wait for its first words
+          const atLeastMs = activity === null ? pace.lookMs : pace.readingMs;
+          nextReadingMs = startMs + Math.max(atLeastMs, (nowMs() - startMs) / pace.readingShare);
         }
         if (over) return execution;
         troubleSinceMs = null;
@@ -188,7 +220,7 @@ export async function follow(watch: Watch): Promise<Followed> {
         if (nowMs() - troubleSinceMs > patienceMs) throw error;
       }
       if (failedToStop !== null) throw failedToStop;
-      await surroundings.sleep(lookMs);
+      await pause();
     }
   }
 
@@ -199,8 +231,10 @@ export async function follow(watch: Watch): Promise<Followed> {
   try {
     const beginning = await watch.begin();
     arn = beginning.arn;
+    const page = keeper.kind === 'cloud' ? keeper.console(arn) : null;
+    if (page) display.note(`console: ${page}`);
     if (signals > 0) stop(arn);
-    const execution = await untilOver(beginning);
+    const execution = (await untilOver(beginning)) ?? justBegun(beginning, beganMs);
     const progress = sighting && progressOf(sighting, isBefore, nowMs());
     show();
     return {
@@ -209,7 +243,7 @@ export async function follow(watch: Watch): Promise<Followed> {
       sighting,
       progress,
       elapsedMs: nowMs() - beganMs,
-      stopped: signals > 0,
+      interrupted: signals === 0 ? null : keeper.kind === 'cloud' ? 'detached' : 'stopped',
     };
   } finally {
     over = true;

@@ -21,6 +21,9 @@ The usual sequence:
 Without a database of your own:
   $ npx tidemark sample run --count
 
+Of a sync that is deployed on AWS (npx cdk deploy), from anywhere:
+  $ AWS_PROFILE=prod npx tidemark status --cloud aws
+
 Exit codes:
   0   published, or nothing to do
   1   not complete; the last lines say how to go on
@@ -30,7 +33,7 @@ Exit codes:
   check: {
     summary: 'find everything that a run would trip over',
     description:
-      'Finds everything that a run would trip over, all at once: the definition, the environment, the database, every table with its key and types, the embedded cloud’s folder.',
+      'Finds everything that a run would trip over, all at once: the definition, the environment, the database, every table with its key and types, the embedded cloud’s folder; with --cloud aws whether the sync is deployed. The database is reached from here.',
     after: `
 Examples:
   $ npx tidemark check
@@ -50,13 +53,14 @@ Examples:
   run: {
     summary: 'copy the tables and publish them; goes on with an unfinished run',
     description:
-      'Copies the sync’s tables and publishes them. Goes on with an unfinished run, and says so: what is committed is not copied again. Ctrl-C stops at the next part boundary.',
+      'Copies the sync’s tables and publishes them. Goes on with an unfinished run, and says so: what is committed is not copied again. Ctrl-C stops at the next part boundary; with --cloud aws it ends only the looking on: the execution goes on, and `tidemark status` shows it.',
     after: `
 Examples:
   $ npx tidemark run
   $ npx tidemark run --count              # then compare the counts of rows
   $ npx tidemark run --fresh              # abandon an unfinished run
-  $ npx tidemark run --json > run.json    # progress goes to stderr`,
+  $ npx tidemark run --json > run.json    # progress goes to stderr
+  $ npx tidemark run --cloud aws          # of the deployed sync`,
   },
   redrive: {
     summary: 'go on with a failed execution, after its cause was mended',
@@ -65,7 +69,8 @@ Examples:
     after: `
 Examples:
   $ npx tidemark redrive
-  $ npx tidemark redrive 20261120T070102Z-4f3a`,
+  $ npx tidemark redrive 20261120T070102Z-4f3a
+  $ npx tidemark redrive --cloud aws`,
   },
   status: {
     summary: 'show what readers see now, and what is unfinished',
@@ -75,6 +80,7 @@ Examples:
 Examples:
   $ npx tidemark status
   $ npx tidemark status --json | jq .current
+  $ npx tidemark status --cloud aws
   $ watch -n 2 npx tidemark status`,
   },
   runs: {

@@ -1,37 +1,26 @@
 import { join, relative } from 'node:path';
 import {
-  DescribeExecutionCommand,
-  DescribeMapRunCommand,
-  ExecutionDoesNotExist,
   ListExecutionsCommand,
-  ListMapRunsCommand,
-  RedriveExecutionCommand,
   SFNClient,
   SFNServiceException,
-  StartExecutionCommand,
   StopExecutionCommand,
 } from '@aws-sdk/client-sfn';
-import type { Definition } from '../core/definition/options.ts';
 import { TidemarkError } from '../core/errors.ts';
 import { dynamodbClient, dynamodbLedger } from '../core/ledger/dynamodb.ts';
 import { keysOf, parseTarget } from '../core/objects/keys.ts';
 import { s3Client, s3Store } from '../core/objects/s3.ts';
-import { messageOf } from '../functions/failure-message.ts';
 import { credentials, region } from '../local/account.ts';
 import { type LocalCloud, ledgerTable, openStorage, startCloud } from '../local/cloud.ts';
-import { childWatch } from './child-watch.ts';
-import type { Cloud, Execution, ExecutionStatus } from './cloud.ts';
+import type { Cloud } from './cloud.ts';
+import { stateMachine } from './state-machine.ts';
+import type { CloudRequest } from './surroundings.ts';
 
-export type LocalCloudOptions = {
-  readonly home: string;
-  readonly definition: Definition;
-  readonly definitionFile: string;
-  /** run: the whole cloud; look: what is stored, or the cloud of the process that runs it */
-  readonly mode: 'run' | 'look';
-  readonly environment: Readonly<Record<string, string | undefined>>;
-};
+/** Nobody pays for requests here. */
+const pace = { lookMs: 500, readingMs: 1_000, readingShare: 1 / 2 };
+const watchLimits = { childrenMax: 16, everyMs: 0 };
 
-export async function openLocalCloud(options: LocalCloudOptions): Promise<Cloud> {
+/** @throws TidemarkError CloudBusy, CloudBroken, DefinitionMissing */
+export async function openLocalCloud(options: CloudRequest): Promise<Cloud> {
   const { home, definition } = options;
   const full: LocalCloud | null = options.mode === 'run' ? await startCloud(options) : null;
   const storage = full ?? (await openStorage(home));
@@ -41,7 +30,7 @@ export async function openLocalCloud(options: LocalCloudOptions): Promise<Cloud>
   const dynamodb = dynamodbClient({ ...common, endpoint: endpoints.dynamodb });
   const s3 = s3Client({ ...common, endpoint: endpoints.s3 });
   const sfn = new SFNClient({ ...common, endpoint: endpoints.sfn });
-  const watch = childWatch(sfn);
+  const machine = stateMachine(sfn, watchLimits);
   // functions that were wound down do nothing for anybody any more
   let stopped = false;
 
@@ -60,78 +49,33 @@ export async function openLocalCloud(options: LocalCloudOptions): Promise<Cloud>
   );
 
   return {
+    ...machine,
     ledger: dynamodbLedger(dynamodb, ledgerTable),
     store: s3Store(s3, target.bucket),
     keys: keysOf(target, definition.name),
+    pace,
     place: (key) => relative(process.cwd(), join(home, 's3', target.bucket, key)),
     logs: (name) => relative(process.cwd(), join(home, 'functions', 'logs', `${name}.log`)),
+    start: (input) => machine.start(full!.stateMachineArn, input),
 
-    async start({ fresh }) {
-      const started = await sfn.send(
-        new StartExecutionCommand({
-          stateMachineArn: full!.stateMachineArn,
-          input: JSON.stringify({ fresh }),
-        }),
-      );
-      return started.executionArn!;
-    },
+    keeper: {
+      kind: 'machine',
 
-    async execution(executionArn): Promise<Execution | null> {
-      try {
-        const found = await sfn.send(new DescribeExecutionCommand({ executionArn }));
-        return {
-          arn: executionArn,
-          status: found.status as ExecutionStatus,
-          startedAt: found.startDate!,
-          stoppedAt: found.stopDate ?? null,
-          redriveCount: found.redriveCount ?? 0,
-          output: found.output === undefined ? null : JSON.parse(found.output),
-          error: found.error ?? null,
-          message: messageOf(found.cause),
-        };
-      } catch (error) {
-        if (error instanceof ExecutionDoesNotExist) return null;
-        throw error;
-      }
-    },
+      async stopAtPartBoundary(executionArn) {
+        await sfn.send(
+          new StopExecutionCommand({ executionArn, error: 'Tidemark.Stopped', cause: 'stopped by the user' }),
+        );
+        stopped = true;
+        await full?.windDown();
+      },
 
-    async redrive(executionArn) {
-      await sfn.send(new RedriveExecutionCommand({ executionArn }));
-    },
-
-    async stopAtPartBoundary(executionArn) {
-      await sfn.send(
-        new StopExecutionCommand({ executionArn, error: 'Tidemark.Stopped', cause: 'stopped by the user' }),
-      );
-      stopped = true;
-      await full?.windDown();
-    },
-
-    async activity(executionArn) {
-      const { mapRuns } = await sfn.send(new ListMapRunsCommand({ executionArn, maxResults: 1 }));
-      const mapRunArn = mapRuns?.[0]?.mapRunArn;
-      if (!mapRunArn) return null;
-      const { itemCounts } = await sfn.send(new DescribeMapRunCommand({ mapRunArn }));
-      const children = await watch.look(mapRunArn);
-      return {
-        total: Number(itemCounts?.total ?? 0),
-        running: Number(itemCounts?.running ?? 0),
-        waiting: Number(itemCounts?.pending ?? 0),
-        succeeded: Number(itemCounts?.succeeded ?? 0),
-        failed:
-          Number(itemCounts?.failed ?? 0) +
-          Number(itemCounts?.timedOut ?? 0) +
-          Number(itemCounts?.aborted ?? 0),
-        ...children,
-      };
-    },
-
-    async othersAtWork() {
-      if (!full?.isHost || stopped) return false;
-      const { executions } = await sfn.send(
-        new ListExecutionsCommand({ stateMachineArn: full.stateMachineArn, statusFilter: 'RUNNING' }),
-      );
-      return (executions ?? []).length > 0;
+      async othersAtWork() {
+        if (!full?.isHost || stopped) return false;
+        const { executions } = await sfn.send(
+          new ListExecutionsCommand({ stateMachineArn: full.stateMachineArn, statusFilter: 'RUNNING' }),
+        );
+        return (executions ?? []).length > 0;
+      },
     },
 
     async close() {

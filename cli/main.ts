@@ -34,9 +34,22 @@ function contextOf(options: GlobalOptions, surroundings: Surroundings, outer: Ou
     surroundings,
     definitionFile: options.config ?? outer?.definitionFile ?? 'tidemark.yaml',
     home: outer?.home ?? options.home,
+    cloud: options.cloud,
     json: outer?.json ?? options.json,
     invocation: outer?.invocation ?? 'npx tidemark',
   };
+}
+
+/** @throws TidemarkError UsageWrong, for what only the embedded cloud has */
+function refuseOnAws(wish: Wish, outer: Outer | null): void {
+  if (outer || wish.command === 'sample') {
+    const message = 'the sample database is of this machine: functions on AWS cannot reach it';
+    throw new TidemarkError('UsageWrong', `sample with --cloud aws: ${message}`);
+  }
+  if (wish.command === 'run' && wish.count) {
+    const message = 'it reads the files on this machine. On AWS count them with a query engine over S3';
+    throw new TidemarkError('UsageWrong', `--count with --cloud aws: ${message}`);
+  }
 }
 
 async function sampleAnswer(context: Context, options: GlobalOptions, args: readonly string[]) {
@@ -74,12 +87,7 @@ export async function main(
     if ('printed' in parsed) return 0;
     const { wish, options } = parsed;
     context = contextOf(options, surroundings, outer);
-    if (options.cloud === 'aws') {
-      throw new TidemarkError(
-        'UsageWrong',
-        '--cloud aws is not there yet: it comes with the next release; this one runs syncs on the embedded cloud (--cloud local)',
-      );
-    }
+    if (options.cloud === 'aws') refuseOnAws(wish, outer);
     if (wish.command !== 'sample') return give(context, await answerTo(wish, context));
     if (outer)
       throw new TidemarkError('UsageWrong', 'sample within sample: it runs one command of the others');

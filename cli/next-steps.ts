@@ -14,13 +14,14 @@ const quoted = (word: string): string =>
 
 /** The command line that calls `command` as this one was called. */
 export function again(
-  context: Pick<Context, 'invocation' | 'home' | 'definitionFile'>,
+  context: Pick<Context, 'invocation' | 'home' | 'definitionFile' | 'cloud'>,
   command: string,
 ): string {
   const isDefault = context.definitionFile === (isSample(context) ? sampleDefinition() : 'tidemark.yaml');
   const config = isDefault ? '' : ` --config ${quoted(context.definitionFile)}`;
   const home = context.home === defaultHome ? '' : ` --home ${quoted(context.home)}`;
-  return `${context.invocation} ${command}${config}${home}`;
+  const cloud = context.cloud === 'local' ? '' : ` --cloud ${context.cloud}`;
+  return `${context.invocation} ${command}${config}${context.cloud === 'local' ? home : ''}${cloud}`;
 }
 
 export const isSample = ({ invocation }: Pick<Context, 'invocation'>): boolean =>
@@ -40,11 +41,29 @@ export const nextStepHere = (context: Context, code: ErrorCode): string =>
     (_, command: string) => `\`${command === 'run' ? runCommand(context) : again(context, command)}\``,
   );
 
-/** The first words of a command that starts the embedded cloud. With the sample, people are to try and kill it. */
-export const startingWords = (context: Pick<Context, 'home' | 'invocation'>): string =>
-  `starting the embedded cloud in ${context.home}${isSample(context) ? `; kill -9 ${process.pid} at any moment loses nothing that is committed` : ''}`;
+/** What it means that a run began with another definition than the one of the file here, and what to do. */
+export function definitionChangedWords(context: Context): string {
+  if (context.cloud === 'local')
+    return `the definition has changed. ${nextStepHere(context, 'DefinitionChanged')}`;
+  return `it began with another definition than ${context.definitionFile}; the deployed one counts. Where that is still the run’s, \`${again(context, 'run')}\` copies the rest; where it was deployed anew since, the same abandons the run and starts a new one of all tables.`;
+}
 
-export function duckdbCommand(folder: string): string {
+/** The first words of a command that starts something. With the sample, people are to try and kill it. */
+export function startingWords(context: Pick<Context, 'home' | 'invocation' | 'cloud'>, sync: string): string {
+  if (context.cloud === 'aws')
+    return `sync ${sync} on AWS; Ctrl-C ends only this command, never the execution`;
+  const death = `; kill -9 ${process.pid} at any moment loses nothing that is committed`;
+  return `starting the embedded cloud in ${context.home}${isSample(context) ? death : ''}`;
+}
+
+/** How to look at a folder of files: with DuckDB where they are files of this machine. */
+function readingStep(folder: string): NextStep {
+  return folder.startsWith('s3://')
+    ? { command: `aws s3 ls ${folder.replace(/\/?$/, '/')}`, what: 'list the files' }
+    : { command: duckdbCommand(folder), what: 'read the files' };
+}
+
+function duckdbCommand(folder: string): string {
   const files = isAbsolute(folder) ? folder : join('.', folder);
   return `duckdb -c "SELECT * FROM '${files}/*.parquet' LIMIT 10"`;
 }
@@ -54,7 +73,7 @@ export function afterPublishing(context: Context, run: string, data: string | nu
   const look: NextStep[] = [
     { command: again(context, 'status'), what: 'what readers see now' },
     { command: again(context, `show ${run}`), what: 'chunks, parts, attempts of this run' },
-    ...(data === null ? [] : [{ command: duckdbCommand(data), what: 'read the files' }]),
+    ...(data === null ? [] : [readingStep(data)]),
   ];
   if (!isSample(context)) return [...look, { command: again(context, 'run'), what: 'a new snapshot' }];
   return [

@@ -75,7 +75,7 @@ function row(
     { text: progress.rowsPerSecond === null ? none : count(progress.rowsPerSecond) },
     { text: count(progress.parts) },
     { text: `${count(progress.chunksDone)}/${progress.chunks === null ? '?' : count(progress.chunks)}` },
-    { text: count(progress.chunksRunning) },
+    { text: progress.chunksRunning === null ? none : count(progress.chunksRunning) },
     { text: count(progress.retries) },
     { text: left },
   ];
@@ -175,7 +175,7 @@ export function overallLine(view: View): string {
     `${head}: ${counted(total.rows, 'row')}${expected}`,
     bytes(total.bytes),
     counted(total.parts, 'part'),
-    `${counted(total.chunksRunning, 'chunk')} running`,
+    total.chunksRunning === null ? '' : `${counted(total.chunksRunning, 'chunk')} running`,
     total.rowsPerSecond === null ? '' : `${count(total.rowsPerSecond)} rows/s`,
     total.retries > 0 ? counted(total.retries, 'retry', 'retries') : '',
     total.secondsLeft === null ? '' : `${timeLeft(total.secondsLeft)} left`,

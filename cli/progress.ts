@@ -42,7 +42,8 @@ export type TableProgress = {
   readonly chunksDone: number;
   /** null: not planned yet */
   readonly chunks: number | null;
-  readonly chunksRunning: number;
+  /** null: not known, there are too many to look into each */
+  readonly chunksRunning: number | null;
   readonly retries: number;
   /** what this execution commits; null: nothing yet, or not any more */
   readonly rowsPerSecond: number | null;
@@ -97,7 +98,9 @@ function tableProgress(
   const plan = sighting.plans[index] ?? null;
   const head = sighting.heads.find((candidate) => candidate.table === table);
   const published = head?.snapshot?.run === sighting.run ? head.snapshot : null;
-  const chunksRunning = sighting.activity?.runningByTable.get(index) ?? 0;
+  const { activity } = sighting;
+  const watched = activity?.runningByTable.get(index) ?? 0;
+  const chunksRunning = activity?.isSample ? null : watched;
 
   const byChunk = new Map<number, { rows: number; done: boolean }>();
   for (const part of parts) {
@@ -118,7 +121,8 @@ function tableProgress(
   if (published) state = 'published';
   else if (copied) state = 'copied';
   else if (!plan) state = 'planning';
-  else if (chunksRunning > 0) state = 'copying';
+  // of children that are not looked into, only what they commit shows which tables they work on
+  else if (watched > 0 || (chunksRunning === null && fresh.length > 0)) state = 'copying';
 
   return {
     rowsLeft,

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { loadDefinition } from '../core/definition/load.ts';
 import type { Definition } from '../core/definition/options.ts';
+import { sourceUrl } from '../core/definition/source-url.ts';
 import { TidemarkError } from '../core/errors.ts';
 import type { Context } from './context.ts';
 
@@ -23,14 +24,16 @@ export const readDefinition = (context: Context): Definition =>
 
 /**
  * For commands that start something: also an address that none can be reached by is found before anything is started.
+ * What is deployed has an address of its own: there, this file's need not be known here.
  *
  * @throws TidemarkError as `readDefinition`
  */
 export async function readDefinitionToRun(context: Context): Promise<Definition> {
+  if (context.cloud === 'aws') return readDefinitionToLook(context);
   const definition = readDefinition(context);
-  const { parseAddress } = await import('../core/sources/postgres/connect.ts');
+  const { parseAddress } = await import('../core/sources/postgres/address.ts');
   try {
-    parseAddress(definition.source.url);
+    parseAddress(sourceUrl(definition));
   } catch (error) {
     if (!(error instanceof TidemarkError)) throw error;
     throw new TidemarkError(error.code, `${context.definitionFile}: ${error.message}`);

@@ -2,6 +2,7 @@ import type { Part, Run } from '../core/ledger/ledger.ts';
 import { inParallel } from '../core/parallel.ts';
 import { readTablePlan, type TablePlan } from '../core/plan/table-plan.ts';
 import type { ChunkActivity, Cloud } from './cloud.ts';
+import { growingLog } from './growing-log.ts';
 import type { Sighting } from './progress.ts';
 
 /** Requests for plans at once. */
@@ -15,12 +16,17 @@ export async function allParts(cloud: Cloud, sync: string, run: string): Promise
   return parts;
 }
 
-/** Reads again and again what is known of a run; a plan that was found is not read twice. */
+/** Reads again and again what is known of a run; a plan that was found is not read twice, nor a chunk that is done. */
 export function sightingReader(
   cloud: Cloud,
   { sync, run, tables }: Run,
 ): (activity: ChunkActivity | null) => Promise<Sighting> {
   const plans = new Map<number, TablePlan>();
+  const log = growingLog(cloud.ledger, sync, run);
+  const chunksOf = (table: number): number | null => {
+    const plan = plans.get(table);
+    return plan ? Math.max(1, plan.chunks.length) : null;
+  };
   let times = 0;
   return async (activity) => {
     const missing = tables.map((_, index) => index).filter((index) => !plans.has(index));
@@ -30,7 +36,7 @@ export function sightingReader(
         if (plan) plans.set(index, plan);
       });
     }
-    const parts = await allParts(cloud, sync, run);
+    const parts = await log.read(chunksOf);
     const heads = await cloud.ledger.tableHeads(sync);
     return {
       run,

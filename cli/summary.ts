@@ -33,6 +33,8 @@ export type Summary = {
   readonly began: RunBeginning;
   readonly abandoned: string | null;
   readonly execution: string;
+  /** its page in the cloud's console; null: it has none */
+  readonly console: string | null;
   /** of this command's watch */
   readonly seconds: number;
   readonly tables: readonly SummaryTable[];

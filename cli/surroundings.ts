@@ -1,14 +1,17 @@
 import type { Definition } from '../core/definition/options.ts';
+import { sourceUrl } from '../core/definition/source-url.ts';
 import type { Source } from '../core/sources/source.ts';
 import type { Cloud } from './cloud.ts';
 import { onStopSignal } from './stop-signals.ts';
 import type { Environment, Stream } from './terminal.ts';
 
 export type CloudRequest = {
+  readonly where: 'local' | 'aws';
+  /** of the embedded cloud */
   readonly home: string;
   readonly definition: Definition;
   readonly definitionFile: string;
-  /** run: the whole cloud; look: what is stored, or the cloud of the process that runs it */
+  /** of the embedded cloud: run: all of it; look: what is stored, or the cloud of the process that runs it */
   readonly mode: 'run' | 'look';
   readonly environment: Environment;
 };
@@ -26,6 +29,7 @@ export type Surroundings = {
   readonly onStopSignal: (handler: () => void) => () => void;
   /** Ends the process at once. */
   readonly exitNow: (code: number) => void;
+  /** @throws TidemarkError CloudBusy, CloudBroken; CloudDenied */
   readonly openCloud: (request: CloudRequest) => Promise<Cloud>;
   readonly openSource: (definition: Definition) => Promise<Source>;
   readonly startSample: (options: { home: string; log: (line: string) => void }) => Promise<RunningSample>;
@@ -40,10 +44,13 @@ export const realSurroundings = (): Surroundings => ({
   sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
   onStopSignal,
   exitNow: (code) => process.exit(code),
-  openCloud: async (request) => (await import('./local-cloud.ts')).openLocalCloud(request),
+  openCloud: async (request) =>
+    request.where === 'aws'
+      ? (await import('./aws-cloud.ts')).openAwsCloud(request)
+      : (await import('./local-cloud.ts')).openLocalCloud(request),
   openSource: async (definition) => {
     const { postgresSource } = await import('../core/sources/postgres/postgres.ts');
-    return postgresSource({ url: definition.source.url });
+    return postgresSource({ url: sourceUrl(definition) });
   },
   startSample: async (options) => (await import('../local/sample.ts')).startSample(options),
 });

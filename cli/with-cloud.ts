@@ -6,7 +6,7 @@ import type { CloudRequest } from './surroundings.ts';
 
 const lookMs = 500;
 
-/** Opens the sync's cloud for as long as `work` takes. @throws TidemarkError CloudBusy, CloudBroken, and of `work` */
+/** Opens the sync's cloud for as long as `work` takes. @throws TidemarkError of `Surroundings.openCloud`, and of `work` */
 export async function withCloud<T>(
   context: Context,
   definition: Definition,
@@ -15,7 +15,8 @@ export async function withCloud<T>(
 ): Promise<T> {
   const { surroundings, home, definitionFile } = context;
   const { environment } = surroundings;
-  const cloud = await surroundings.openCloud({ home, definition, definitionFile, mode, environment });
+  const where = context.cloud;
+  const cloud = await surroundings.openCloud({ where, home, definition, definitionFile, mode, environment });
   try {
     const answer = await work(cloud);
     await untilAlone(context, cloud);
@@ -26,11 +27,11 @@ export async function withCloud<T>(
 }
 
 /** The servers are this process's: another process's run on them would end with it. */
-async function untilAlone(context: Context, cloud: Cloud): Promise<void> {
-  if (!(await cloud.othersAtWork())) return;
+async function untilAlone(context: Context, { keeper }: Cloud): Promise<void> {
+  if (keeper.kind === 'cloud' || !(await keeper.othersAtWork())) return;
   note(
     context,
     'done; another process works on these servers: they stay until it is done, too (Ctrl-C ends them now)',
   );
-  while (await cloud.othersAtWork()) await sleep(lookMs);
+  while (await keeper.othersAtWork()) await sleep(lookMs);
 }

@@ -35,12 +35,12 @@ const table = {
   ],
   LedgerUnavailable: [
     'transient',
-    'The ledger (DynamoDB) did not answer as it should. A run tries again by itself; if it stays so, look at its health and throttling.',
+    'The ledger (DynamoDB) or Step Functions did not answer as it should. A run tries again by itself; if it stays so, look at their health and throttling.',
   ],
   // source
   SourceRefused: [
     'source',
-    'Mend the user name, password, rights or TLS settings of source.url, then go on with `tidemark redrive` (or `tidemark run`).',
+    'Mend the user name, password, rights or TLS settings of source.url (in the cloud: of source.secret or source.iam), then go on with `tidemark redrive` (or `tidemark run`).',
   ],
   TableMissing: [
     'source',
@@ -87,9 +87,17 @@ const table = {
     'definition',
     'Give the function’s role the right to do this on the bucket, then `tidemark redrive`.',
   ],
+  SecretDenied: [
+    'definition',
+    'Give the function’s role the right to do this on the secret that source.secret names, and on its key; or make the secret; then `tidemark redrive`.',
+  ],
+  SecretInvalid: [
+    'definition',
+    'Write into the secret that source.secret names what is said to be missing or wrong there, then `tidemark redrive`.',
+  ],
   LedgerDenied: [
     'definition',
-    'Give the function’s role the right to do this on the ledger table, then `tidemark redrive`.',
+    'Give the function’s role the right to do this on the ledger table (or on the execution that is named), then `tidemark redrive`.',
   ],
   UsageWrong: ['definition', 'See `tidemark --help`.'],
   CloudBusy: [
@@ -100,6 +108,14 @@ const table = {
   CloudFull: [
     'definition',
     'Make room on that disk, then `tidemark redrive` (or `tidemark run`): what was committed stays.',
+  ],
+  CloudDenied: [
+    'definition',
+    'Sign in (again), or name credentials that have the right to do this ($AWS_PROFILE), or give it to these. A run that is under way does not need them.',
+  ],
+  NotDeployed: [
+    'definition',
+    'Deploy the sync with `npx cdk deploy`; or, if it is deployed elsewhere, set $AWS_PROFILE and $AWS_REGION to that account and region ($TIDEMARK_LEDGER, if its ledger has another name).',
   ],
   RunUnknown: ['definition', '`tidemark runs` lists the runs.'],
   // the run
@@ -117,6 +133,7 @@ const table = {
     '`tidemark run` adopts the run with a new execution: what is committed counts.',
   ],
   Stopped: ['definition', '`tidemark run` copies only the rest.'],
+  Detached: ['definition', '`tidemark status` shows how far it is.'],
   Aborted: ['definition', '`tidemark run` goes on with the run.'],
   CountsDiffer: [
     'data',

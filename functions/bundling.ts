@@ -1,12 +1,13 @@
 /**
  * How a function becomes a bundle: one CommonJS file with everything in it, its source map, and the definition.
- * The laptop runs these very bundles; a deployment hands `bundleOptions` to CDK.
+ * The laptop and the cloud run the same bundles, byte for byte, wherever the project is checked out.
  */
 import { randomUUID } from 'node:crypto';
-import { copyFile, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type BuildOptions, build } from 'esbuild';
+import { type BuildOptions, build, buildSync, type OutputFile } from 'esbuild';
 import { TidemarkError } from '../core/errors.ts';
 import { definitionFileName } from './definition-file.ts';
 
@@ -46,8 +47,14 @@ export type Bundles<Name extends string = FunctionName> = Readonly<Record<Name, 
 
 const projectFolder = fileURLToPath(new URL('..', import.meta.url));
 
+/** TypeScript in the project, JavaScript in the package that is made of it. */
+const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+
 const ourEntries = Object.fromEntries(
-  functionNames.map((name) => [name, fileURLToPath(new URL(`./${name}/index.ts`, import.meta.url))]),
+  functionNames.map((name) => [
+    name,
+    fileURLToPath(new URL(`./${name}/index.${extension}`, import.meta.url)),
+  ]),
 ) as Record<FunctionName, string>;
 
 export type BundleRequest<Name extends string> = {
@@ -83,7 +90,7 @@ export async function bundleFunctions(
     await mkdir(workshop);
     const names = Object.keys(entries);
     await buildAll(entries, join(workshop, 'new'));
-    await Promise.all(names.map((name) => furnish(join(workshop, 'new', name), definitionFile)));
+    for (const name of names) copyDefinition(definitionFile, join(workshop, 'new', name));
     for (const name of names) {
       await replaceFolder(join(outDir, name), join(workshop, 'new', name), join(workshop, `old-${name}`));
     }
@@ -91,11 +98,7 @@ export async function bundleFunctions(
       names.map((name) => [name, { folder: join(outDir, name), handler: 'index.handler' }]),
     );
   } catch (cause) {
-    if (cause instanceof TidemarkError) throw cause;
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new TidemarkError('CloudBroken', `The functions cannot be bundled into ${outDir}: ${reason}`, {
-      cause,
-    });
+    throw bundlingError(cause, outDir);
   } finally {
     await rm(workshop, { recursive: true, force: true });
   }
@@ -109,24 +112,86 @@ async function sweepWorkshops(outDir: string): Promise<void> {
   await Promise.all(left.map((name) => rm(join(outDir, name), { recursive: true, force: true })));
 }
 
-async function buildAll(entries: Readonly<Record<string, string>>, folder: string): Promise<void> {
-  await build({
+type Entries = Readonly<Record<string, string>>;
+
+/**
+ * Nothing in a bundle says where it was made: names in it are relative to the project, and its map names sources as
+ * if they lay in a folder beside it.
+ */
+const buildRequest = (entries: Entries) =>
+  ({
     ...bundleOptions,
-    // names in the bundle and its map are relative to the project: the same wherever it is checked out
     absWorkingDir: projectFolder,
     entryPoints: Object.entries(entries).map(([name, file]) => ({ in: resolve(file), out: `${name}/index` })),
-    outdir: folder,
-  });
+    outdir: projectFolder,
+    write: false,
+  }) satisfies BuildOptions;
+
+/** Builds every entry into `<folder>/<name>/`, with all that a function's folder holds but the definition. */
+async function buildAll(entries: Entries, folder: string): Promise<void> {
+  const { outputFiles } = await build(buildRequest(entries));
+  await Promise.all(
+    Object.keys(entries).map(async (name) => {
+      await mkdir(join(folder, name), { recursive: true });
+      for (const [file, content] of filesOf(outputFiles, name)) {
+        await writeFile(join(folder, name, file), content);
+      }
+    }),
+  );
 }
 
-async function furnish(folder: string, definitionFile: string): Promise<void> {
-  await writeFile(join(folder, 'package.json'), '{"type":"commonjs"}\n');
+function filesOf(outputs: readonly OutputFile[], name: string): [string, string | Uint8Array][] {
+  const ours = outputs.filter(({ path }) => basename(dirname(path)) === name);
+  return [
+    ...ours.map(({ path, contents }): [string, Uint8Array] => [basename(path), contents]),
+    ['package.json', '{"type":"commonjs"}\n'],
+  ];
+}
+
+/** An app of many syncs builds once: what differs between them is the definition. */
+let ourOutputs: readonly OutputFile[] | null = null;
+
+/**
+ * `bundleFunctions` for those who cannot wait, as the constructors of CDK: into `<outDir>/<name>/`, which must not
+ * be there.
+ *
+ * @throws DefinitionMissing, or CloudBroken when the code does not build or the disk refuses
+ */
+export function bundleFunctionsSync(
+  request: Omit<BundleRequest<FunctionName>, 'entries'>,
+): Bundles<FunctionName> {
+  const outDir = resolve(request.outDir);
   try {
-    await copyFile(definitionFile, join(folder, definitionFileName));
+    ourOutputs ??= buildSync(buildRequest(ourEntries)).outputFiles;
+    const outputs = ourOutputs;
+    const bundles = functionNames.map((name) => {
+      const folder = join(outDir, name);
+      mkdirSync(folder, { recursive: true });
+      for (const [file, content] of filesOf(outputs, name)) writeFileSync(join(folder, file), content);
+      copyDefinition(request.definitionFile, folder);
+      return [name, { folder, handler: 'index.handler' }] as const;
+    });
+    return Object.fromEntries(bundles) as Bundles;
+  } catch (cause) {
+    throw bundlingError(cause, outDir);
+  }
+}
+
+function copyDefinition(definitionFile: string, folder: string): void {
+  try {
+    copyFileSync(definitionFile, join(folder, definitionFileName));
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
     throw new TidemarkError('DefinitionMissing', `There is no definition at ${definitionFile}.`, { cause });
   }
+}
+
+function bundlingError(cause: unknown, outDir: string): TidemarkError {
+  if (cause instanceof TidemarkError) return cause;
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new TidemarkError('CloudBroken', `The functions cannot be bundled into ${outDir}: ${reason}`, {
+    cause,
+  });
 }
 
 /** rename(2) does not put a folder in the place of a full one, so the old one steps aside first. */

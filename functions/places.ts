@@ -17,6 +17,7 @@ import type { ObjectStore } from '../core/objects/store.ts';
 import { postgresSource } from '../core/sources/postgres/postgres.ts';
 import type { Source } from '../core/sources/source.ts';
 import { definitionFileName } from './definition-file.ts';
+import { credentialsIn, sourceAccess } from './source-access.ts';
 
 export type Places = {
   readonly definition: Definition;
@@ -37,7 +38,12 @@ let made: Places | null = null;
 export function places(): Places {
   if (made) return made;
   const file = join(required('LAMBDA_TASK_ROOT'), definitionFileName);
-  const definition = loadDefinition(readFileSync(file, 'utf8'), definitionFileName, process.env);
+  const definition = loadDefinition(
+    readFileSync(file, 'utf8'),
+    definitionFileName,
+    process.env,
+    credentialsIn(process.env),
+  );
   const target = parseTarget(definition.target.url);
   made = {
     definition,
@@ -49,7 +55,8 @@ export function places(): Places {
 }
 
 /** A connection of this invocation's own; to be closed when it ends. */
-export const openSource = (definition: Definition): Source => postgresSource({ url: definition.source.url });
+export const openSource = (definition: Definition): Source =>
+  postgresSource({ url: sourceAccess(definition, process.env) });
 
 export const formatOf = (compression: Definition['target']['compression']): Promise<Format> =>
   parquetFormat({ compression: compression === 'auto' ? defaultCompression() : compression });

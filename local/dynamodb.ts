@@ -133,7 +133,10 @@ async function createTable(client: DynamoDBClient, TableName: string): Promise<v
 type Callback = (error: unknown, value?: unknown) => void;
 type Write = (...operands: unknown[]) => unknown;
 
+type LevelIterator = { close(): Promise<void>; return?: () => Promise<void> };
 type Level = {
+  keys(...options: unknown[]): LevelIterator;
+  values(...options: unknown[]): LevelIterator;
   open(): Promise<void>;
   close(): Promise<void>;
   put: Write;
@@ -148,8 +151,9 @@ type Dynalite = (options: { path: string; createTableMs: number; deleteTableMs: 
 type DynaliteDatabase = { create: (options: object) => Store };
 
 /**
- * dynalite gives out an HTTP server only. Its store is needed, too: to know at once that the folder is taken,
- * to mend tables, and because dynalite throws the database's errors into the void, which would end the process.
+ * dynalite gives out an HTTP server only. Its store is needed, too: to know at once that the folder is taken, to mend
+ * tables, to close iterators, and because dynalite throws the database's errors into the void, which would end the
+ * process.
  */
 function loadDynalite(folder: string): { store: Store; answer: RequestListener } {
   const require = createRequire(import.meta.url);
@@ -166,9 +170,24 @@ function loadDynalite(folder: string): { store: Store; answer: RequestListener }
     const [answer] = server.listeners('request') as RequestListener[];
     if (store === undefined || answer === undefined) throw new Error('this is not dynalite 4.0.0');
     answerErrors(store.db);
+    closeIterators(store.db);
     return { store, answer };
   } finally {
     database.create = create;
+  }
+}
+
+/**
+ * dynalite ends an iterator by a method that LevelDB's do not have any more: every Query would leave one open, which
+ * keeps what it has read, and the database's files of that moment.
+ */
+function closeIterators(db: Level): void {
+  for (const name of ['keys', 'values'] as const) {
+    const open = db[name].bind(db);
+    db[name] = (...options) => {
+      const iterator = open(...options);
+      return Object.assign(iterator, { return: () => iterator.close() });
+    };
   }
 }
 

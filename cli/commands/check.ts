@@ -21,7 +21,7 @@ import { typeWords } from '../type-words.ts';
 import { withCloud } from '../with-cloud.ts';
 
 export type Finding = {
-  readonly about: 'definition' | 'environment' | 'database' | 'table' | 'folder' | 'run';
+  readonly about: 'definition' | 'environment' | 'database' | 'table' | 'folder' | 'cloud' | 'run';
   /** `note`: good to know, no hindrance */
   readonly result: 'good' | 'bad' | 'note';
   /** the table's or the variable's name */
@@ -95,9 +95,9 @@ export async function check(context: Context): Promise<Answer> {
       findings.push(bad('definition', null, error));
     }
   }
-  const folder = checkFolder(context.home);
-  findings.push(folder);
-  if (definition && isWhole && folder.result === 'good')
+  if (context.cloud === 'local') findings.push(checkFolder(context.home));
+  else if (definition && isNamed(definition)) findings.push(await checkDeployed(context, definition));
+  if (definition && isWhole && findings.at(-1)?.result === 'good')
     findings.push(...(await checkRun(context, definition)));
   return answerOf(context, findings);
 }
@@ -175,11 +175,25 @@ function checkFolder(home: string): Finding {
   }
 }
 
+/** Whether name and target are known, without variables that are not set. */
+const isNamed = ({ name, target }: Definition): boolean => !`${name}${target.url}`.includes('${');
+
+/** What is deployed of the sync, and whether these credentials find it. */
+async function checkDeployed(context: Context, definition: Definition): Promise<Finding> {
+  try {
+    return await withCloud(context, definition, 'look', async ({ keeper }) =>
+      good('cloud', null, keeper.kind === 'cloud' ? await keeper.deployed() : ''),
+    );
+  } catch (error) {
+    return bad('cloud', null, error);
+  }
+}
+
 /** An unfinished run that `run` would abandon: it began with another definition. */
 async function checkRun(context: Context, definition: Definition): Promise<Finding[]> {
   const { home } = context;
   // without a ledger there is no run, and looking would make one
-  if (!existsSync(join(home, 'dynamodb'))) return [];
+  if (context.cloud === 'local' && !existsSync(join(home, 'dynamodb'))) return [];
   try {
     return await withCloud(context, definition, 'look', async (cloud) => {
       const head = await cloud.ledger.head(definition.name);

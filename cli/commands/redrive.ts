@@ -29,7 +29,7 @@ export async function findRun(cloud: Cloud, sync: string, id: string): Promise<R
 /** Redrives the last execution of a run and watches it to the end. */
 export async function redrive(context: Context, id: string | null): Promise<Answer> {
   const definition = await readDefinitionToRun(context);
-  note(context, startingWords(context));
+  note(context, startingWords(context, definition.name));
   return withCloud(context, definition, 'run', async (cloud) => {
     const sync = definition.name;
     const runs = id === null ? await cloud.ledger.runs(sync, runsSearched) : [await findRun(cloud, sync, id)];
@@ -49,13 +49,34 @@ function nothingToDo(sync: string, run: Run | null, context: Context): Answer {
   };
 }
 
-function refused(context: Context, run: Run, code: ErrorCode, message: string, exitCode: number): Answer {
+function refused(
+  context: Context,
+  run: Run,
+  code: ErrorCode,
+  message: string,
+  exitCode: number,
+  next = nextStepHere(context, code),
+): Answer {
   return {
     exitCode,
     document: { command: 'redrive', outcome: 'refused', sync: run.sync, run: run.run },
     lines: () => [],
-    error: shown(code, message, nextStepHere(context, code)),
+    error: shown(code, message, next),
   };
+}
+
+/** Plan would abandon the run, and copy everything into a new one: here by this file, on AWS by the deployed one. */
+function refusedForDefinition(context: Context, { keeper }: Cloud, run: Run, arn: string): Answer {
+  const { definitionFile } = context;
+  const code = 'DefinitionChanged';
+  if (keeper.kind === 'machine') {
+    const message = `the definition ${definitionFile} has changed since run ${run.run} of ${run.sync} began`;
+    return refused(context, run, code, message, exitCodes.wrong);
+  }
+  const message = `run ${run.run} of ${run.sync} began with another definition than ${definitionFile}; if the deployed one has changed, too, a redrive would abandon the run`;
+  const page = keeper.console(arn);
+  const next = `Name the file that the run began with (--config). Or, where the deployed definition is still the run’s, redrive it in the console${page ? `: ${page}` : ''}`;
+  return refused(context, run, code, message, exitCodes.wrong, next);
 }
 
 async function redriveRun(context: Context, definition: Definition, cloud: Cloud, run: Run): Promise<Answer> {
@@ -68,10 +89,8 @@ async function redriveRun(context: Context, definition: Definition, cloud: Cloud
     const message = `an execution works on run ${run.run} of ${sync}: ${who}`;
     return refused(context, run, 'Skipped', message, exitCodes.busy);
   }
-  // Plan would abandon the run, and copy everything into a new one
   if (run.fingerprint !== fingerprint(definition)) {
-    const message = `the definition ${context.definitionFile} has changed since run ${run.run} of ${sync} began`;
-    return refused(context, run, 'DefinitionChanged', message, exitCodes.wrong);
+    return refusedForDefinition(context, cloud, run, arn);
   }
   if (!execution || execution.status === 'SUCCEEDED') {
     const message = execution

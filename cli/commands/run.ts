@@ -21,7 +21,7 @@ export async function run(
   // before the copying: what is not installed is better known at once
   const counter = options.count ? await openFileCounter() : null;
   try {
-    note(context, startingWords(context));
+    note(context, startingWords(context, definition.name));
     return await withCloud(context, definition, 'run', (cloud) =>
       runOn(context, definition, cloud, options.fresh, counter),
     );

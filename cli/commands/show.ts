@@ -5,7 +5,7 @@ import { isAlive, runWord } from '../executions.ts';
 import { type Problem, problemsIn, problemWords } from '../incomplete.ts';
 import { type LayoutColumn, layOut } from '../layout.ts';
 import { look } from '../look.ts';
-import { nextStepHere, runCommand } from '../next-steps.ts';
+import { definitionChangedWords, runCommand } from '../next-steps.ts';
 import { attemptsOf, byChunk, timesOf } from '../part-times.ts';
 import { redacted } from '../printable.ts';
 import { progressOf, type TableState } from '../progress.ts';
@@ -125,7 +125,7 @@ export const show = (context: Context, id: string): Promise<Answer> =>
                 '',
                 run.fingerprint === fingerprint(definition)
                   ? `next: \`${runCommand(context)}\` copies the rest`
-                  : `next: the definition has changed. ${nextStepHere(context, 'DefinitionChanged')}`,
+                  : `next: ${definitionChangedWords(context)}`,
               ]
             : []),
         ];

@@ -5,7 +5,7 @@ import { exitCodes } from '../errors.ts';
 import { isAlive } from '../executions.ts';
 import { type LayoutColumn, layOut } from '../layout.ts';
 import { look } from '../look.ts';
-import { again, nextStepHere, runCommand } from '../next-steps.ts';
+import { again, definitionChangedWords, runCommand } from '../next-steps.ts';
 import { redacted } from '../printable.ts';
 import { type Progress, progressOf } from '../progress.ts';
 import { liveLines } from '../progress-lines.ts';
@@ -14,7 +14,13 @@ import { sightingOf } from '../sighting.ts';
 
 type RunState =
   | { readonly state: 'none' }
-  | { readonly state: 'published' | 'abandoned'; readonly run: string; readonly endedAt: string | null }
+  | {
+      readonly state: 'published' | 'abandoned';
+      readonly run: string;
+      /** another than the run had */
+      readonly definitionChanged: boolean;
+      readonly endedAt: string | null;
+    }
   /** running: an execution works on it right now */
   | {
       readonly state: 'running' | 'unfinished';
@@ -23,6 +29,8 @@ type RunState =
       readonly definitionChanged: boolean;
       readonly startedAt: string;
       readonly execution: string;
+      /** its page in the cloud's console; null: it has none */
+      readonly console: string | null;
       /** why its last execution ended, where it is known */
       readonly error: string | null;
       readonly progress: Progress;
@@ -47,7 +55,9 @@ export const status = (context: Context): Promise<Answer> =>
     const head = await cloud.ledger.head(sync);
     const run = head && (await cloud.ledger.run(sync, head.run));
     let current: RunState = { state: 'none' };
-    if (run && run.status !== 'running') current = { state: run.status, run: run.run, endedAt: run.endedAt };
+    const definitionChanged = run !== null && run.fingerprint !== fingerprint(definition);
+    if (run && run.status !== 'running')
+      current = { state: run.status, run: run.run, definitionChanged, endedAt: run.endedAt };
     else if (run) {
       const execution = await cloud.execution(head.execution);
       const live = isAlive(execution);
@@ -56,9 +66,10 @@ export const status = (context: Context): Promise<Answer> =>
       current = {
         state: live ? 'running' : 'unfinished',
         run: run.run,
-        definitionChanged: run.fingerprint !== fingerprint(definition),
+        definitionChanged,
         startedAt: run.startedAt,
         execution: head.execution,
+        console: cloud.keeper.kind === 'cloud' ? cloud.keeper.console(head.execution) : null,
         error: said && redacted(said),
         progress: progressOf(await sightingOf(cloud, run, activity), () => !live, nowMs()),
       };
@@ -119,7 +130,7 @@ function unfinishedNext(
   context: Context,
   { definitionChanged, error }: { definitionChanged: boolean; error: string | null },
 ): string {
-  if (definitionChanged) return `the definition has changed. ${nextStepHere(context, 'DefinitionChanged')}`;
+  if (definitionChanged) return definitionChangedWords(context);
   const redriven = error ? `, after the cause is mended (or \`${again(context, 'redrive')}\`)` : '';
   return `\`${runCommand(context)}\` copies the rest${redriven}`;
 }
@@ -131,15 +142,25 @@ function stateLines(context: Context, sync: string, current: RunState, nowMs: nu
     case 'published':
     case 'abandoned': {
       const when = current.endedAt ? ` ${ago(current.endedAt, nowMs)}` : '';
-      return [`${sync}: nothing is running; the last run, ${current.run}, was ${current.state}${when}`];
+      return [
+        `${sync}: nothing is running; the last run, ${current.run}, was ${current.state}${when}`,
+        ...(current.definitionChanged && context.cloud === 'aws'
+          ? [
+              `  it had another definition than ${context.definitionFile}: this one is not deployed, or has not run since`,
+            ]
+          : []),
+      ];
     }
     case 'running':
     case 'unfinished': {
       const { rows, parts } = current.progress.total;
       const committed = `${counted(rows, 'row')} in ${counted(parts, 'part')} committed`;
-      if (current.state === 'running') return [`${sync}: run ${current.run} is being copied: ${committed}`];
+      const page = current.console ? [`  console: ${current.console}`] : [];
+      if (current.state === 'running')
+        return [`${sync}: run ${current.run} is being copied: ${committed}`, ...page];
       return [
         `${sync}: run ${current.run} is unfinished: ${committed}`,
+        ...page,
         ...(current.error ? [`  its last execution ended with ${current.error}`] : []),
         `  next: ${unfinishedNext(context, current)}`,
       ];

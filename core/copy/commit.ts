@@ -32,8 +32,8 @@ async function stage(
 ): Promise<PartFile> {
   const staged = keys.staged(chunk.run, table, chunk.chunk, n, attempt.id, format.extension);
   const sha256 = sha256Of(encoded.pieces);
-  // one PutObject from memory: the SDK can repeat it whole
-  const result = await store.put(staged, Buffer.concat(encoded.pieces, encoded.bytes), sha256, {
+  // one PutObject from memory, which can be repeated whole
+  const result = await store.put(staged, encoded.pieces, sha256, {
     mediaType: format.mediaType,
     metadata: { [attemptMetadata]: attempt.id },
   });

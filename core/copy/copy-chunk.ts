@@ -4,6 +4,7 @@ import { batchRowsMax } from '../formats/column.ts';
 import { knownRun } from '../ledger/known-run.ts';
 import type { AttemptStamp, ChunkId, Ledger, Part } from '../ledger/ledger.ts';
 import type { ChunkOrder } from '../plan/chunk-order.ts';
+import { readFrozenTable } from '../plan/frozen-table.ts';
 import type { Source } from '../sources/source.ts';
 import { type CommitPlaces, commitPart } from './commit.ts';
 import { encodeParts } from './encode-parts.ts';
@@ -62,12 +63,16 @@ export async function copyChunk(
   if (last && !(await renamePart(store, last))) return outcome(await whyGone(ledger, last));
   if (last?.last) return outcome('done');
 
-  if (order.range === null) {
+  const { range, limits } = order;
+  const description =
+    'description' in order
+      ? order.description
+      : await readFrozenTable(store, places.keys, order.run, order.table);
+  if (range === null) {
     const nothing = { from: null, to: null, last: true, rows: 0, file: null };
-    await commitPart(places, chunk, order.description, 0, nothing, attempt, clock.nowMs);
+    await commitPart(places, chunk, description, 0, nothing, attempt, clock.nowMs);
     return outcome('done');
   }
-  const { range, description, limits } = order;
 
   for (;;) {
     const step = await copyFrom(last);

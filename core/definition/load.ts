@@ -1,10 +1,11 @@
-import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { TidemarkError } from '../errors.ts';
 import { nearestWord } from '../nearest.ts';
+import { asDeployed, type Credentials } from './deployed-source.ts';
+import { type Place, readDocument, valueAt } from './document.ts';
 import { type Definition, definitionOptions } from './options.ts';
-import { formatPath, type PathStep, resolveReferences } from './references.ts';
-import { formatTableName, parseTableName } from './table-name.ts';
+import { resolveReferences } from './references.ts';
+import { brokenRules } from './rules.ts';
 
 type Issue = z.core.$ZodIssue;
 
@@ -30,12 +31,6 @@ function knownOptions(path: readonly PropertyKey[]): string[] {
   return schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
 }
 
-function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
-  let at = value;
-  for (const step of path) at = (at as Record<PropertyKey, unknown> | undefined)?.[step];
-  return at;
-}
-
 /** Whether a text may hold a password: an address that is not plain s3://, and whatever is said about the source. */
 const mayBeSecret = (text: string, path: readonly PropertyKey[]): boolean =>
   /:\/\//.test(text.replace(/^s3:\/\/(?!.*@)/, '')) || (path[0] === 'source' && path[1] !== 'type');
@@ -55,6 +50,7 @@ const kinds: Readonly<Record<string, string>> = {
   array: 'a list',
   string: 'a text',
   int: 'a whole number',
+  boolean: 'true or false',
 };
 
 function allowed(issue: Issue, known: string): string {
@@ -78,7 +74,7 @@ function allowed(issue: Issue, known: string): string {
   }
 }
 
-function explain(issue: Issue, value: unknown, place: (path: readonly PropertyKey[]) => string): string[] {
+function explain(issue: Issue, value: unknown, place: Place): string[] {
   if (issue.code === 'unrecognized_keys') {
     const known = knownOptions(issue.path);
     return issue.keys.map((key) => {
@@ -89,6 +85,7 @@ function explain(issue: Issue, value: unknown, place: (path: readonly PropertyKe
       return `${at}: unknown option${named}; ${hint}known here: ${known.join(', ')}`;
     });
   }
+  if (issue.code === 'custom' && issue.params?.whole) return [`${place(issue.path)}: ${issue.message}`];
   const found = valueAt(value, issue.path);
   const words = issue.code === 'invalid_value' ? issue.values.map(String) : [];
   const near = typeof found === 'string' ? nearestWord(found, words) : null;
@@ -97,89 +94,32 @@ function explain(issue: Issue, value: unknown, place: (path: readonly PropertyKe
   ];
 }
 
-/** Rules that hold between options. */
-function furtherProblems(
-  definition: Definition,
-  raw: unknown,
-  place: (path: readonly PropertyKey[]) => string,
-): string[] {
-  const problems: string[] = [];
-  const seen = new Map<string, number>();
-  definition.tables.forEach((table, index) => {
-    const name = parseTableName(table.name);
-    const entry = valueAt(raw, ['tables', index]);
-    const written = JSON.stringify(typeof entry === 'string' ? entry : valueAt(entry, ['name']));
-    if (!name) {
-      problems.push(
-        `${place(['tables', index, 'name'])}: ${written} is no table’s name; allowed: table, schema.table, or each in double quotes where it holds a dot`,
-      );
-      return;
-    }
-    const spelled = formatTableName(name);
-    const before = seen.get(spelled);
-    if (before !== undefined)
-      problems.push(
-        `${place(['tables', index])}: ${written} stands already at tables[${before}]; allowed: each table once`,
-      );
-    seen.set(spelled, index);
-  });
-  return problems;
-}
-
 /**
  * Reads a sync definition.
  * @param text the YAML of `file`, which messages name
  * @param environment where `${NAME}` is looked up; null leaves references as they stand, for those who need
  *   neither the source nor its address
+ * @param credentials what the source is logged in to with; other than `url` in deployed functions only, which then
+ *   read source.url as `asDeployed` says
  * @throws TidemarkError DefinitionInvalid (with every problem that was found), EnvironmentMissing
  */
 export function loadDefinition(
   text: string,
   file: string,
   environment: Readonly<Record<string, string | undefined>> | null,
+  credentials: Credentials = 'url',
 ): Definition {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const broken = document.errors[0];
-  if (broken) {
-    const { line, col } = lines.linePos(broken.pos[0]);
-    throw new TidemarkError(
-      'DefinitionInvalid',
-      `${file}:${line}:${col}: this is not YAML: ${broken.message}`,
-    );
-  }
-  if (!isMap(document.contents)) {
+  const { raw, place } = readDocument(text, file);
+  if (raw === null) {
     throw new TidemarkError(
       'DefinitionInvalid',
       `${file}: the file holds no options; allowed at the top: ${knownOptions([]).join(', ')}`,
     );
   }
-
-  const place = (path: readonly PropertyKey[]): string => {
-    const steps = path.map((step): PathStep => (typeof step === 'symbol' ? String(step) : step));
-    for (let length = steps.length; length > 0; length--) {
-      const above = document.getIn(steps.slice(0, length - 1), true);
-      const pair =
-        isMap(above) &&
-        above.items.find(({ key }) => isScalar(key) && String(key.value) === String(steps[length - 1]));
-      const value = document.getIn(steps.slice(0, length), true);
-      const node = (pair ? pair.key : value) as { range?: [number] } | undefined;
-      if (node?.range) return `${file}:${lines.linePos(node.range[0]).line}: ${formatPath(steps)}`;
-    }
-    return `${file}: ${formatPath(steps) || 'the top'}`;
-  };
-
-  let raw: unknown;
-  try {
-    raw = document.toJS();
-  } catch (error) {
-    // an alias without its anchor, or one that stands for far too much
-    throw new TidemarkError('DefinitionInvalid', `${file}: ${(error as Error).message}`);
-  }
-  let value: unknown = raw;
+  let value = asDeployed(raw, credentials);
   if (environment) {
     try {
-      value = resolveReferences(raw, environment);
+      value = resolveReferences(value, environment);
     } catch (error) {
       if (!(error instanceof TidemarkError)) throw error;
       throw new TidemarkError(error.code, `${file}: ${error.message}`);
@@ -187,7 +127,7 @@ export function loadDefinition(
   }
   const result = definitionOptions.safeParse(value);
   const problems = result.success
-    ? furtherProblems(result.data, raw, place)
+    ? brokenRules(result.data, raw, place, credentials)
     : result.error.issues.flatMap((issue) => explain(issue, raw, place));
   if (result.success && problems.length === 0) return result.data;
   throw new TidemarkError('DefinitionInvalid', problems.join('\n'));

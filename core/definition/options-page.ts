@@ -3,7 +3,7 @@ import { definitionOptions } from './options.ts';
 
 type JsonSchema = {
   readonly type?: string;
-  readonly enum?: readonly string[];
+  readonly enum?: readonly (string | number)[];
   readonly description?: string;
   readonly default?: unknown;
   readonly minimum?: number;
@@ -19,6 +19,7 @@ function kindOf(schema: JsonSchema): string {
   if (schema.anyOf) return 'bytes: `67108864`, `64MiB`';
   if (schema.type === 'array') return `list of ${schema.items ? kindOf(schema.items) : 'anything'}`;
   if (schema.type === 'object') return 'group';
+  if (schema.type === 'boolean') return '`true`, `false`';
   if (schema.type === 'integer' || schema.type === 'number') {
     const { minimum, maximum } = schema;
     const upTo = maximum === undefined || maximum >= Number.MAX_SAFE_INTEGER ? '' : ` to ${maximum}`;
@@ -52,6 +53,7 @@ export function optionsPage(): string {
     'Made from `core/definition/options.ts`, where each option is declared once. Unknown options are errors.',
     'Any text may hold `${NAME}`: the value of that environment variable.',
     'A table may be written as its name alone: `- public.orders`.',
+    'What AWS would refuse in a name is refused when the definition is read, also on the laptop.',
     '',
     '| option | kind | default | what it means |',
     '|---|---|---|---|',

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { databaseResourceId, keyArn, secretArn, targetUrl } from './aws-names.ts';
+import { deploy, schedule } from './deploy-options.ts';
 
 /**
  * Every option of a sync definition, declared once: its type, its default, what it means. Validation, defaults,
@@ -30,8 +32,24 @@ const source = z
     url: z
       .string()
       .regex(/^(postgres(ql)?:\/\/|\$\{)/, 'postgres://user:password@host:port/database')
+      .optional()
       .describe(
-        'Where the database is: `postgres://user:password@host:port/database?sslmode=verify-full&sslrootcert=ca.pem`. Write the secret as `${VARIABLE}`.',
+        'Where the database is: `postgres://user:password@host:port/database?sslmode=verify-full&sslrootcert=ca.pem`. Write the password as `${VARIABLE}`. Needed on the laptop; `secret` or `iam` count before it in deployed functions.',
+      ),
+    secret: secretArn
+      .optional()
+      .describe(
+        'For deployed functions: the ARN of a secret in Secrets Manager that holds a URL as above, or JSON as RDS writes it (`username`, `password`, `host`, `port`, `dbname`; what is missing but these two is taken from `url`). `sslmode` is verify-full where nothing else is said.',
+      ),
+    secret_key: keyArn
+      .optional()
+      .describe(
+        'The KMS key of the secret, where it is one of your own: deployed functions may decrypt the secret with it.',
+      ),
+    iam: databaseResourceId
+      .optional()
+      .describe(
+        'For deployed functions: the resource id of an RDS instance (`db-…`), cluster (`cluster-…`) or proxy (`prx-…`) to log in to with IAM; user, host and database are those of `url`. `sslmode` is verify-full where `url` says nothing else.',
       ),
     statement_milliseconds: z
       .number()
@@ -74,13 +92,7 @@ const table = z.strictObject({
 
 const target = z
   .strictObject({
-    url: z
-      .string()
-      .regex(
-        /^(s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/[A-Za-z0-9!_.*'()/-]*)?|\$\{.*)$/,
-        's3://bucket/prefix',
-      )
-      .describe('Where files go: `s3://bucket/prefix`.'),
+    url: targetUrl.describe('Where files go: `s3://bucket/prefix`.'),
     compression: z
       .enum(['auto', 'zstd', 'snappy', 'none'])
       .default('auto')
@@ -143,6 +155,8 @@ export const definitionOptions = z.strictObject({
     .default(4)
     .describe('At most this many chunks at once: as many connections to the source.'),
   retry,
+  schedule,
+  deploy,
 });
 
 /** A valid definition with its defaults, as the rest of the program uses it. */

@@ -56,11 +56,14 @@ const textsIn = (value: unknown): string[] => {
   return value !== null && typeof value === 'object' ? Object.values(value).flatMap(textsIn) : [];
 };
 
-/** The names of the environment variables that a definition, given as YAML, refers to; not those in its comments. */
-export const referencedVariables = (yaml: string): string[] => [
+/** The names of the environment variables that a definition's values refer to, each once. */
+export const referencesIn = (raw: unknown): string[] => [
   ...new Set(
-    textsIn(parseDocument(yaml).toJS())
+    textsIn(raw)
       .flatMap((text) => [...text.matchAll(reference)])
       .map((match) => match[1]!),
   ),
 ];
+
+/** The same of a definition given as YAML; not those in its comments. */
+export const referencedVariables = (yaml: string): string[] => referencesIn(parseDocument(yaml).toJS());

@@ -97,5 +97,8 @@ export type Batch = {
 
 /** A batch becomes a page of each column: at most this many rows … */
 export const batchRowsMax = 16_384;
-/** … and it is closed early when its vectors hold this many bytes (one row may still be larger). */
-export const batchBytesMax = 8 * 1024 * 1024;
+/**
+ * … and it is closed early when its vectors hold this many bytes (one row may still be larger): while a batch is encoded
+ * nothing is read, and a server that has ended its statement waits for the next one.
+ */
+export const batchBytesMax = 2 * 1024 * 1024;

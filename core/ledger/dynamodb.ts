@@ -286,10 +286,10 @@ export function dynamodbLedger(client: DynamoDBClient, tableName: string): Ledge
       return null;
     },
 
-    async *partsOfRun(sync, run) {
+    async *partsOfRun(sync, run, from = { table: 0, chunk: 0 }) {
       const shards = Array.from({ length: items.shardCount }, async (_, shard) => {
         const parts = [];
-        const range = { from: 'CHUNK#', to: 'CHUNK#~' };
+        const range = { from: items.chunkPrefix(from), to: 'CHUNK#~' };
         for await (const item of query(items.shardPartition(sync, run, shard), range)) {
           parts.push(items.toPart(item));
         }

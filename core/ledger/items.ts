@@ -1,6 +1,6 @@
 import { checkFormat } from '../format-version.ts';
 import { paddedNumber } from '../padded-number.ts';
-import type { ChunkId, Part, Run, SyncHead, TableHead } from './ledger.ts';
+import type { ChunkId, ChunkPlace, Part, Run, SyncHead, TableHead } from './ledger.ts';
 
 /** Every item carries the version of its format. Newer than this is refused, older is read. */
 export const formatVersion = 1;
@@ -25,7 +25,9 @@ export const shardPartition = (sync: string, run: string, shard: number): string
 const chunkPartition = (id: ChunkId): string =>
   shardPartition(id.sync, id.run, (id.table + id.chunk) % shardCount);
 
-const chunkPrefix = (id: ChunkId): string => `CHUNK#${paddedNumber(id.table)}.${paddedNumber(id.chunk)}#`;
+/** What the sort keys of a chunk's parts begin with. They grow with tables and chunks. */
+export const chunkPrefix = (id: ChunkPlace): string =>
+  `CHUNK#${paddedNumber(id.table)}.${paddedNumber(id.chunk)}#`;
 
 export const partKey = (id: ChunkId, n: number): Key => ({
   pk: chunkPartition(id),

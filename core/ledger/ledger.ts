@@ -45,8 +45,11 @@ export interface Ledger {
 
   /** The newest part of a chunk's log; null: none is committed. */
   lastPart(chunk: ChunkId): Promise<Part | null>;
-  /** All parts of a run, in no particular order of chunks, in order within each. */
-  partsOfRun(sync: string, run: string): AsyncIterable<Part>;
+  /**
+   * All parts of a run, in no particular order of chunks, in order within each.
+   * @param from leaves out the chunks before this one, by their tables' places, then their own
+   */
+  partsOfRun(sync: string, run: string, from?: ChunkPlace): AsyncIterable<Part>;
   /**
    * Writes item n of a chunk's log, IF there is none: the single moment in which a part comes into being. Gives the
    * item that stands there then: mine, or the one that was first.
@@ -106,12 +109,9 @@ export type TableHead = {
 };
 
 /** `table` is the table's place in the run, `chunk` the chunk's place in the table; both from 0. */
-export type ChunkId = {
-  readonly sync: string;
-  readonly run: string;
-  readonly table: number;
-  readonly chunk: number;
-};
+export type ChunkPlace = { readonly table: number; readonly chunk: number };
+
+export type ChunkId = ChunkPlace & { readonly sync: string; readonly run: string };
 
 export type AttemptStamp = {
   /** unique to the invocation */

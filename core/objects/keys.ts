@@ -6,6 +6,7 @@ import type { TableName } from '../sources/source.ts';
  *
  *     _staging/<sync>/<run>/<table>/<chunk>-<n>-<attempt>.<ext>   nobody reads it
  *     _runs/<sync>/<run>/tables/<i>.jsonl      a table's plan: the first one written is the plan
+ *     _runs/<sync>/<run>/tables/<i>-description.json   the table as that plan describes it
  *     _runs/<sync>/<run>/plan-<attempt>.jsonl  what the Map walks: chunks of all tables that have a plan
  *     _runs/<sync>/<run>/results/…             what the Map's children answered
  *     <table>/data/<run>/<chunk>-<n>.<ext>     final names
@@ -46,6 +47,8 @@ export function keysOf(target: Target, sync: string) {
     staged: (run: string, table: TableName, chunk: number, n: number, attempt: string, extension: string) =>
       `${stagingOfSync}${run}/${tableFolder(table)}/${paddedNumber(chunk)}-${paddedNumber(n)}-${attempt}.${extension}`,
     tablePlan: (run: string, table: number) => `${runsOfSync}${run}/tables/${paddedNumber(table)}.jsonl`,
+    tableDescription: (run: string, table: number) =>
+      `${runsOfSync}${run}/tables/${paddedNumber(table)}-description.json`,
     plan: (run: string, attempt: string) => `${runsOfSync}${run}/plan-${attempt}.jsonl`,
     results: (run: string) => `${runsOfSync}${run}/results`,
     dataOf: (table: TableName) => `${prefix}${tableFolder(table)}/data/`,

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import {
   CopyObjectCommand,
   DeleteObjectsCommand,
@@ -50,16 +51,27 @@ const denying = new Set([
   'SignatureDoesNotMatch',
 ]);
 
+/** What a role needs, where the request is not called like that; without s3:ListBucket a missing object is denied, too. */
+const rightsOf: Readonly<Record<string, string>> = {
+  GetObject: 's3:GetObject, and s3:ListBucket on the bucket to be told that there is no such object',
+  HeadObject: 's3:GetObject, and s3:ListBucket on the bucket to be told that there is no such object',
+  CopyObject: 's3:PutObject, and s3:GetObject on what is copied',
+  DeleteObjects: 's3:DeleteObject',
+};
+
 function asTidemarkError(error: unknown, action: string, bucket: string, key: string): TidemarkError {
   const place = `s3:${action} on s3://${bucket}/${key}`;
   const status = statusOf(error);
   if (nameOf(error) === 'NoSuchBucket') {
     return new TidemarkError('StoreDenied', `${place}: the bucket does not exist`, { cause: error });
   }
-  if (status === 403 || status === 401 || denying.has(nameOf(error))) {
-    return new TidemarkError('StoreDenied', `${place} was denied (${nameOf(error)})`, { cause: error });
-  }
   const said = error instanceof Error && error.message ? `: ${error.message}` : '';
+  if (status === 403 || status === 401 || denying.has(nameOf(error))) {
+    const needs = rightsOf[action] ? `; it needs ${rightsOf[action]}` : '';
+    return new TidemarkError('StoreDenied', `${place} was denied (${nameOf(error)})${said}${needs}`, {
+      cause: error,
+    });
+  }
   const refused =
     status !== undefined && status >= 400 && status < 500 && ![408, 409, 412, 429].includes(status);
   if (refused && !passing.has(nameOf(error))) {
@@ -95,25 +107,47 @@ export function s3Client(config: S3ClientConfig = {}): S3Client {
   return client;
 }
 
+/** Smaller bodies are sent as one buffer. */
+const sentInPiecesMin = 1024 * 1024;
+
+/**
+ * A large body goes out piece by piece, in place of one buffer that would hold all of it once more. The SDK
+ * repeats no streams, so it does not get to see this one: what it retries is the request with a stand-in for a body, and
+ * in the last step before it is sent each try gets a stream of its own. Length, checksum and signature are
+ * those of the whole, which are in the headers.
+ */
+function sendInPieces(command: PutObjectCommand, pieces: readonly Uint8Array[]): void {
+  command.middlewareStack.add(
+    (next) => (args) => {
+      const request = { ...(args.request as object), body: Readable.from(pieces, { objectMode: false }) };
+      return next({ ...args, request });
+    },
+    { step: 'finalizeRequest', name: 'bodyInPieces', priority: 'low' },
+  );
+}
+
 export function s3Store(client: S3Client, bucket: string): ObjectStore {
   return {
     bucket,
 
     async put(key, body, sha256, options) {
+      const pieces = body instanceof Uint8Array ? [body] : body;
+      const bytes = pieces.reduce((sum, { byteLength }) => sum + byteLength, 0);
+      const inPieces = pieces.length > 1 && bytes >= sentInPiecesMin;
+      const command = new PutObjectCommand({
+        Bucket: bucket,
+        Key: key,
+        Body: inPieces || pieces.length === 1 ? pieces[0] : Buffer.concat(pieces, bytes),
+        ContentLength: bytes,
+        ContentType: options.mediaType,
+        ChecksumSHA256: Buffer.from(sha256, 'hex').toString('base64'),
+        Metadata: { ...options.metadata },
+        ...(options.condition && 'absent' in options.condition && { IfNoneMatch: '*' }),
+        ...(options.condition && 'etag' in options.condition && { IfMatch: options.condition.etag }),
+      });
+      if (inPieces) sendInPieces(command, pieces);
       try {
-        const answer = await client.send(
-          new PutObjectCommand({
-            Bucket: bucket,
-            Key: key,
-            Body: body,
-            ContentLength: body.byteLength,
-            ContentType: options.mediaType,
-            ChecksumSHA256: Buffer.from(sha256, 'hex').toString('base64'),
-            Metadata: { ...options.metadata },
-            ...(options.condition && 'absent' in options.condition && { IfNoneMatch: '*' }),
-            ...(options.condition && 'etag' in options.condition && { IfMatch: options.condition.etag }),
-          }),
-        );
+        const answer = await client.send(command);
         return { outcome: 'written', etag: answer.ETag ?? null };
       } catch (error) {
         // an If-Match on an object that has gone is answered with 404

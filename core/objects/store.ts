@@ -32,8 +32,16 @@ export type CopyResult =
 
 export interface ObjectStore {
   readonly bucket: string;
-  /** Stores an object whole, with the SHA-256 of `body` (hex), which the store checks and keeps. */
-  put(key: string, body: Uint8Array, sha256: string, options: PutOptions): Promise<PutResult>;
+  /**
+   * Stores an object whole, with the SHA-256 of `body` (hex), which the store checks and keeps.
+   * @param body the bytes, or pieces of them, in order; not to be changed until the answer is there
+   */
+  put(
+    key: string,
+    body: Uint8Array | readonly Uint8Array[],
+    sha256: string,
+    options: PutOptions,
+  ): Promise<PutResult>;
   /** null where there is none */
   get(key: string): Promise<{ body: Buffer; etag: string } | null>;
   /** null where there is none */

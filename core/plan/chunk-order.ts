@@ -1,13 +1,15 @@
 import type { Definition } from '../definition/options.ts';
+import { formatTableName } from '../definition/table-name.ts';
 import type { ErrorCode, TidemarkError } from '../errors.ts';
 import { checkFormat } from '../format-version.ts';
-import type { KeyRange, TableDescription } from '../sources/source.ts';
+import type { KeyRange, TableDescription, TableName } from '../sources/source.ts';
 
-const formatVersion = 1;
+const formatVersion = 2;
 
 /**
- * What one child of the state machine is told: a line of the plan that the Distributed Map walks. It holds all that
- * the copying depends on, so that a run never mixes two definitions or two versions of the code's defaults.
+ * What one child of the state machine is told: a line of the plan that the Distributed Map walks. With the table's frozen
+ * description (see frozen-table.ts) it is all that the copying depends on, so that a run never mixes two definitions or
+ * two versions of the code's defaults.
  */
 export type ChunkOrder = {
   readonly format: number;
@@ -18,7 +20,6 @@ export type ChunkOrder = {
   readonly chunk: number;
   /** null: the table was empty; the chunk is one part without rows */
   readonly range: KeyRange | null;
-  readonly description: TableDescription;
   readonly limits: {
     readonly partRows: number;
     readonly partBytes: number;
@@ -27,7 +28,16 @@ export type ChunkOrder = {
     readonly statementRows: number;
   };
   readonly compression: Definition['target']['compression'];
-};
+} & (
+  | {
+      /** for people, who see the line as the child's input */
+      readonly tableName: string;
+    }
+  | {
+      /** In lines of format 1, which a run that is under way may still walk. A wide table's goes over 256 KiB. */
+      readonly description: TableDescription;
+    }
+);
 
 /**
  * A table that could not be planned still has a line: its child fails with the reason, where people look for it (in
@@ -49,7 +59,7 @@ export function chunkOrder(
   table: number,
   chunk: number,
   range: KeyRange | null,
-  description: TableDescription,
+  name: TableName,
 ): ChunkOrder {
   const { part, source, target } = definition;
   return {
@@ -57,9 +67,9 @@ export function chunkOrder(
     sync: definition.name,
     run,
     table,
+    tableName: formatTableName(name),
     chunk,
     range: range && { after: range.after, upTo: range.upTo },
-    description,
     limits: {
       partRows: part.rows,
       partBytes: part.bytes,
@@ -70,6 +80,10 @@ export function chunkOrder(
     compression: target.compression,
   };
 }
+
+/** The table's name, for messages and logs. */
+export const tableNameOf = (order: ChunkOrder): string =>
+  'description' in order ? formatTableName(order.description) : order.tableName;
 
 export const problemOrder = (
   sync: string,

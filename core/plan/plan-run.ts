@@ -4,12 +4,13 @@ import type { Definition, TableOptions } from '../definition/options.ts';
 import { formatTableName, parseTableName } from '../definition/table-name.ts';
 import { TidemarkError } from '../errors.ts';
 import type { Ledger, TableHead } from '../ledger/ledger.ts';
+import { sha256Of } from '../objects/checksum.ts';
 import type { Keys } from '../objects/keys.ts';
-import { putText } from '../objects/put-text.ts';
 import type { ObjectStore } from '../objects/store.ts';
 import type { Source } from '../sources/source.ts';
 import { chunkOrder, type Order, problemOrder } from './chunk-order.ts';
 import { planChunks } from './chunks.ts';
+import { freezeTable } from './frozen-table.ts';
 import { startRun } from './start-run.ts';
 import { readTablePlan, settleTablePlan, type TablePlan } from './table-plan.ts';
 
@@ -92,7 +93,13 @@ export async function planRun(
   const { run } = start.run;
   await sweepStaging(run);
 
-  const orders: Order[] = [];
+  // as bytes: the lines of a table are made when it is planned, and held once
+  const lines: Buffer[] = [];
+  let chunks = 0;
+  const add = (orders: readonly Order[]): void => {
+    lines.push(Buffer.from(orders.map((order) => `${JSON.stringify(order)}\n`).join('')));
+    chunks += orders.length;
+  };
   for (const [index, table] of definition.tables.entries()) {
     const head = await ledger.claimTable(sync, names[index]!, run);
     try {
@@ -101,20 +108,19 @@ export async function planRun(
       const plan =
         (await readTablePlan(store, keys, run, index)) ??
         (await settleTablePlan(store, keys, run, index, await planTable(source, definition, table)));
+      await freezeTable(store, keys, run, index, plan.description);
       const ranges = plan.chunks.length > 0 ? plan.chunks : [null];
-      for (const [chunk, range] of ranges.entries()) {
-        orders.push(chunkOrder(definition, run, index, chunk, range, plan.description));
-      }
+      add(ranges.map((range, chunk) => chunkOrder(definition, run, index, chunk, range, plan.description)));
     } catch (error) {
       const problem = problemOf(error);
       if (!problem) throw error;
-      orders.push(problemOrder(sync, run, index, problem));
+      add([problemOrder(sync, run, index, problem)]);
     }
   }
 
   const planKey = keys.plan(run, randomBytes(4).toString('hex'));
-  const lines = orders.map((order) => `${JSON.stringify(order)}\n`).join('');
-  await putText(store, planKey, lines, { mediaType: 'application/x-ndjson' });
+  const body = Buffer.concat(lines);
+  await store.put(planKey, body, sha256Of([body]), { mediaType: 'application/x-ndjson' });
   return {
     status: 'planned',
     sync,
@@ -122,7 +128,7 @@ export async function planRun(
     bucket: store.bucket,
     planKey,
     resultsPrefix: keys.results(run),
-    chunks: orders.length,
+    chunks,
     abandoned: start.abandoned,
   };
 }

@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type ChunkOutcome, copyChunk } from '../../core/copy/copy-chunk.ts';
-import { formatTableName } from '../../core/definition/table-name.ts';
 import { TidemarkError } from '../../core/errors.ts';
-import { checkOrder, type Order } from '../../core/plan/chunk-order.ts';
+import { checkOrder, type Order, tableNameOf } from '../../core/plan/chunk-order.ts';
 import { log } from '../log.ts';
 import { formatOf, openSource, places } from '../places.ts';
 
@@ -28,9 +27,9 @@ export async function handler({ item, retry }: CopyChunkEvent, context: Context)
       nowMs: Date.now,
       remainingMs: () => context.getRemainingTimeInMillis(),
     });
-    const { run, chunk, description } = order;
+    const { run, chunk } = order;
     const ms = Date.now() - Date.parse(attempt.startedAt);
-    log({ run, table: formatTableName(description), chunk, attempt: attempt.id, retry, ms, ...outcome });
+    log({ run, table: tableNameOf(order), chunk, attempt: attempt.id, retry, ms, ...outcome });
     return outcome;
   } finally {
     await source.close();

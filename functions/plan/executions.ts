@@ -3,6 +3,8 @@ import { TidemarkError } from '../../core/errors.ts';
 
 const over = new Set<string | undefined>(['SUCCEEDED', 'FAILED', 'TIMED_OUT', 'ABORTED']);
 
+const denying = new Set(['AccessDeniedException', 'UnrecognizedClientException', 'CredentialsProviderError']);
+
 let client: SFNClient | null = null;
 
 /**
@@ -12,17 +14,22 @@ let client: SFNClient | null = null;
  * @throws TidemarkError LedgerDenied without states:DescribeExecution, LedgerUnavailable
  */
 export async function isOver(executionArn: string): Promise<boolean> {
-  client ??= new SFNClient({ maxAttempts: 5 });
+  // in a VPC without a way out, nothing ever answers
+  const requestHandler = { connectionTimeout: 3_000, requestTimeout: 5_000, throwOnRequestTimeout: true };
+  client ??= new SFNClient({ maxAttempts: 5, requestHandler });
   try {
     const { status } = await client.send(new DescribeExecutionCommand({ executionArn }));
     return over.has(status);
   } catch (error) {
     if (error instanceof ExecutionDoesNotExist) return true;
     const name = error instanceof Error ? error.name : String(error);
-    throw new TidemarkError(
-      name === 'AccessDeniedException' ? 'LedgerDenied' : 'LedgerUnavailable',
-      `states:DescribeExecution on ${executionArn} failed (${name})`,
-      { cause: error },
-    );
+    const place = `states:DescribeExecution on ${executionArn}`;
+    if (denying.has(name))
+      throw new TidemarkError('LedgerDenied', `${place} was denied (${name})`, { cause: error });
+    const wayOut =
+      name === 'TimeoutError'
+        ? '; a function in a VPC reaches Step Functions by an interface endpoint or a NAT gateway'
+        : '';
+    throw new TidemarkError('LedgerUnavailable', `${place} failed (${name})${wayOut}`, { cause: error });
   }
 }

@@ -2,6 +2,7 @@ import { type PublishedRun, publishRun } from '../../core/publish/publish-run.ts
 import { log } from '../log.ts';
 import { places } from '../places.ts';
 import { readFailures } from './failures.ts';
+import { publishedMetric } from './metric.ts';
 
 /** What the state Publish sends: what the Map (or Plan, where nothing was left to copy) handed on. */
 export type PublishEvent = {
@@ -16,6 +17,8 @@ export type PublishEvent = {
 /**
  * A redrive re-enters Publish with the input it had: a count that has grown since says so, and the chunks are to be
  * planned and walked once more before anything is judged incomplete again.
+ *
+ * A run that is published is counted, also when an invocation before this one has published it and died.
  */
 export async function handler(event: PublishEvent): Promise<PublishedRun> {
   const { definition, ledger, store, keys } = places();
@@ -23,5 +26,9 @@ export async function handler(event: PublishEvent): Promise<PublishedRun> {
   const reasons = () => readFailures(store, event.results?.Key);
   const published = await publishRun({ ledger, store, keys }, definition.name, event.run, goAgain, reasons);
   log(published);
+  if (published.status !== 'go-again') {
+    const run = await ledger.run(definition.name, event.run);
+    if (run?.status === 'published') log(publishedMetric(run));
+  }
   return published;
 }

@@ -110,10 +110,16 @@ describe('main', () => {
     }
   });
 
-  it('has no aws yet', async () => {
-    const { exitCode, stderr } = await called('run', '--cloud', 'aws');
+  it.each([
+    ['sample --cloud aws', 'the sample database is of this machine'],
+    ['--cloud aws sample run', 'the sample database is of this machine'],
+    ['sample run --cloud aws', 'the sample database is of this machine'],
+    ['run --count --cloud aws', 'count them with a query engine over S3'],
+  ])('refuses what only the embedded cloud has: %s', async (line, message) => {
+    const { exitCode, stderr } = await called(...line.split(' '));
     expect(exitCode).toBe(2);
-    expect(stderr).toContain('--cloud aws is not there yet: it comes with the next release');
+    expect(stderr).toContain('UsageWrong');
+    expect(stderr).toContain(message);
   });
 
   it('names the definition that is not there', async () => {

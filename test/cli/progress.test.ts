@@ -12,6 +12,7 @@ const activity = (over: Partial<ChunkActivity> = {}): ChunkActivity => ({
   waiting: 1,
   succeeded: 1,
   failed: 0,
+  isSample: false,
   retries: 0,
   lastFailure: null,
   runningByTable: new Map([[0, 1]]),

@@ -320,14 +320,16 @@ describe('Ctrl-C', () => {
 
   it('waits for the functions that are at their last part', async () => {
     let finish = () => {};
-    const cloud = fakeCloud({}, begun, { start: running });
-    cloud.stopAtPartBoundary = async () => {
-      aborts(cloud.state);
-      await new Promise<void>((resolve) => {
-        finish = resolve;
-      });
-      commits(run, 0, 1, 300, false)(cloud.state);
-    };
+    const cloud = fakeCloud({}, begun, {
+      start: running,
+      stop: async (state) => {
+        aborts(state);
+        await new Promise<void>((resolve) => {
+          finish = resolve;
+        });
+        commits(run, 0, 1, 300, false)(state);
+      },
+    });
     let sleeps = 0;
     const { stderr } = await called(cloud, [], (told) => {
       sleeps++;

@@ -256,7 +256,7 @@ describe('tidemark sample', () => {
     const told = fakeSurroundings({ environment: {} });
     const surroundings = {
       ...told.surroundings,
-      openSource: async (definition: { name: string; source: { url: string } }) => {
+      openSource: async (definition: { name: string; source: { url?: string | undefined } }) => {
         opened.push(`${definition.name} ${definition.source.url}`);
         return source({ describe: async () => orders });
       },

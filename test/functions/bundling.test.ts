@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { bundleFunctions } from '../../functions/bundling.ts';
+import { bundleFunctions, bundleFunctionsSync } from '../../functions/bundling.ts';
 
 const errorsFile = fileURLToPath(new URL('../../core/errors.ts', import.meta.url));
 const projectModules = fileURLToPath(new URL('../../node_modules', import.meta.url));
@@ -140,3 +140,13 @@ test('a missing definition says where it was looked for', async () => {
     message: expect.stringContaining(missing),
   });
 });
+
+test('a bundle says nothing of where it was made', async () => {
+  const sync = bundleFunctionsSync({ definitionFile, outDir: join(folder, 'elsewhere') });
+  const text = await readFile(join(sync.publish.folder, 'index.js'), 'utf8');
+  const map = JSON.parse(await readFile(join(sync.publish.folder, 'index.js.map'), 'utf8'));
+  const project = fileURLToPath(new URL('../..', import.meta.url));
+  for (const place of [project, folder]) expect(text.includes(place)).toBe(false);
+  expect(map.sources).toContain('../core/publish/publish-run.ts');
+  expect(map.sources.filter((source: string) => source.startsWith('/'))).toEqual([]);
+}, 300_000);

@@ -21,7 +21,7 @@ import {
   QueryCommand,
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { ensureLedgerTable, type RunningDynamodb, startDynamodb } from '../../local/dynamodb.ts';
 
 const TableName = 'ledger';
@@ -359,4 +359,23 @@ test('what was acknowledged survives kill -9', async () => {
     ExclusiveStartKey = page.LastEvaluatedKey;
   } while (ExclusiveStartKey !== undefined);
   expect(acknowledged.filter((sk) => !found.has(sk))).toEqual([]);
+});
+
+test('a query leaves no iterator of the database open', async () => {
+  const { ClassicLevel } = createRequire(import.meta.url)('classic-level');
+  const opened = vi.spyOn(ClassicLevel.prototype, 'values');
+  try {
+    const { db } = await ledger();
+    for (let i = 0; i < 6; i++) await db.send(new PutCommand({ TableName, Item: { pk: 'p', sk: `s${i}` } }));
+    for (const more of [{}, { Limit: 1 }, { Limit: 1, ScanIndexForward: false }]) {
+      const query = { KeyConditionExpression: 'pk = :p', ExpressionAttributeValues: { ':p': 'p' }, ...more };
+      await db.send(new QueryCommand({ TableName, ...query }));
+    }
+    expect(opened.mock.results).toHaveLength(3);
+    for (const { value } of opened.mock.results) {
+      await vi.waitFor(() => expect(value.next()).rejects.toMatchObject({ code: 'LEVEL_ITERATOR_NOT_OPEN' }));
+    }
+  } finally {
+    opened.mockRestore();
+  }
 });

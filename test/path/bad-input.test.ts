@@ -47,7 +47,8 @@ describe('the command line', () => {
     { args: ['runs', '--limit', 'few'], message: /'few'.*a whole number from 1 on/ },
     { args: ['show'], message: /missing required argument 'run'/ },
     { args: ['run', '--cloud', 'awss'], message: /'awss'.*[Aa]llowed.*local, aws/ },
-    { args: ['run', '--cloud', 'aws'], message: /--cloud aws is not there yet/ },
+    { args: ['run', '--cloud', 'aws', '--count'], message: /--count with --cloud aws: .*query engine/ },
+    { args: ['sample', 'run', '--cloud', 'aws'], message: /sample with --cloud aws: .*cannot reach it/ },
   ]) {
     test(`tidemark ${args.join(' ')}: exit code 2`, async () => {
       const { exitCode, stdout, stderr } = await runTidemark(args);

@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
@@ -50,15 +50,26 @@ function lakeText(name: string, type: string): string {
 
 const isFloat = (type: string): boolean => /^(DOUBLE|FLOAT)$/.test(type);
 
-/**
- * Reads a table and Parquet files into DuckDB: the database writes its own texts, DuckDB reads the files. The server
- * must run on this machine and let us write files (superuser).
- */
+/** How the database's texts get here: into a file of this machine (superusers only), or as an answer (kept in memory). */
+export type Way = 'files' | 'answers';
+
+async function writeCsv(client: pg.Client, query: string, csv: string, way: Way): Promise<void> {
+  if (way === 'files') {
+    await client.query(`copy (${query}) to ${literal(csv)} (format csv, null '\\N', force_quote *)`);
+    return;
+  }
+  const { rows } = await client.query<(string | null)[]>({ text: query, rowMode: 'array' });
+  const field = (value: string | null) => (value === null ? '\\N' : `"${value.replaceAll('"', '""')}"`);
+  await writeFile(csv, rows.map((row) => `${row.map(field).join(',')}\n`).join(''));
+}
+
+/** Reads a table and Parquet files into DuckDB: the database writes its own texts, DuckDB reads the files. */
 export async function withBothSides<T>(
   url: string,
   table: string,
   files: readonly string[],
   look: (sides: BothSides) => Promise<T>,
+  way: Way = 'files',
 ): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'tidemark-compare-'));
   const client = new pg.Client({ connectionString: url });
@@ -85,9 +96,7 @@ export async function withBothSides<T>(
     const asText = columns
       .map(({ name }) => (isPadded.has(name) ? quoted(name) : `${quoted(name)}::text`))
       .join(', ');
-    await client.query(
-      `copy (select ${asText} from ${table}) to ${literal(csv)} (format csv, null '\\N', force_quote *)`,
-    );
+    await writeCsv(client, `select ${asText} from ${table}`, csv, way);
     const named = columns.map(({ name }) => `${literal(name)}: 'VARCHAR'`).join(', ');
     await duckdb.run(
       `create table source as select ${columns.map(({ name, type }) => sourceText(name, type)).join(', ')}
@@ -111,13 +120,20 @@ export const compareWithSource = (
   url: string,
   table: string,
   files: readonly string[],
+  way?: Way,
 ): Promise<Difference> =>
-  withBothSides(url, table, files, async ({ rows }) => {
-    const one = async (sql: string): Promise<number> => Number((await rows(sql))[0]![0]);
-    return {
-      sourceRows: await one('select count(*) from source'),
-      lakeRows: await one('select count(*) from lake'),
-      lost: await one('select count(*) from (select * from source except all select * from lake)'),
-      alien: await one('select count(*) from (select * from lake except all select * from source)'),
-    };
-  });
+  withBothSides(
+    url,
+    table,
+    files,
+    async ({ rows }) => {
+      const one = async (sql: string): Promise<number> => Number((await rows(sql))[0]![0]);
+      return {
+        sourceRows: await one('select count(*) from source'),
+        lakeRows: await one('select count(*) from lake'),
+        lost: await one('select count(*) from (select * from source except all select * from lake)'),
+        alien: await one('select count(*) from (select * from lake except all select * from source)'),
+      };
+    },
+    way,
+  );

@@ -1,5 +1,5 @@
 /** A cloud in memory, whose story a test writes: each look at the execution takes the next step. */
-import type { ChunkActivity, Cloud, Execution } from '../../cli/cloud.ts';
+import type { ChunkActivity, Cloud, Execution, Keeper } from '../../cli/cloud.ts';
 import { fingerprint } from '../../core/definition/fingerprint.ts';
 import { loadDefinition } from '../../core/definition/load.ts';
 import type { Ledger, Part, Run, SyncHead, TableHead } from '../../core/ledger/ledger.ts';
@@ -124,8 +124,11 @@ function fakeLedger(state: FakeState): Ledger {
     runs: async (_sync, limit) => [...state.runs].sort((a, b) => (a.run < b.run ? 1 : -1)).slice(0, limit),
     tableHead: async (_sync, table) => state.heads.find((head) => head.table === table) ?? null,
     tableHeads: async () => state.heads,
-    async *partsOfRun(_sync, run) {
-      yield* state.parts.filter((part) => part.run === run);
+    async *partsOfRun(_sync, run, from = { table: 0, chunk: 0 }) {
+      yield* state.parts.filter(
+        ({ table, chunk, ...part }) =>
+          part.run === run && (table > from.table || (table === from.table && chunk >= from.chunk)),
+      );
     },
     lastPart: refuse,
     moveHead: refuse,
@@ -157,11 +160,13 @@ function fakeStore(state: FakeState): ObjectStore {
 /**
  * @param steps taken one at a time, each before `execution()` answers; the last state stays
  * @param on what `start`, `redrive` and `stopAtPartBoundary` do
+ * @param keeper of executions; by default this machine
  */
 export function fakeCloud(
   initial: Partial<FakeState>,
   steps: readonly Step[] = [],
-  on: { start?: Step; redrive?: Step; stop?: Step } = {},
+  on: { start?: Step; redrive?: Step; stop?: (state: FakeState) => void | Promise<void> } = {},
+  keeper?: Keeper,
 ): FakeCloud {
   const state: FakeState = {
     head: null,
@@ -183,7 +188,6 @@ export function fakeCloud(
     keys,
     place: (key) => `.tidemark/s3/lake/${key}`,
     logs: (name) => `.tidemark/functions/logs/${name}.log`,
-    othersAtWork: async () => false,
     start: async ({ fresh }) => {
       state.calls.push(`start fresh=${fresh}`);
       begun = true;
@@ -199,10 +203,15 @@ export function fakeCloud(
       begun = true;
       on.redrive?.(state);
     },
-    stopAtPartBoundary: async (arn) => {
-      state.calls.push(`stop ${arn}`);
-      on.stop?.(state);
+    keeper: keeper ?? {
+      kind: 'machine',
+      stopAtPartBoundary: async (arn) => {
+        state.calls.push(`stop ${arn}`);
+        await on.stop?.(state);
+      },
+      othersAtWork: async () => false,
     },
+    pace: { lookMs: 500, readingMs: 1_000, readingShare: 1 / 2 },
     activity: async () => state.activity,
     close: async () => {
       state.calls.push('close');

@@ -1,5 +1,6 @@
 import zlib from 'node:zlib';
 import { TidemarkError } from '../../errors.ts';
+import { writeVarint } from './rle.ts';
 
 export type Compression = 'zstd' | 'snappy' | 'none';
 
@@ -7,8 +8,10 @@ export type Compression = 'zstd' | 'snappy' | 'none';
 export type Codec = {
   /** Parquet's number for it (enum CompressionCodec) */
   readonly id: number;
-  /** May return its input. */
+  /** The result is memory of its own, no larger than it needs. */
   compress(page: Uint8Array): Uint8Array;
+  /** Likewise for a page in which nothing repeats: no search, a copy. null: `compress` is as fast with those. */
+  readonly store: ((page: Uint8Array) => Uint8Array) | null;
   /** The most bytes that a page of so many bytes can become. */
   bytesMax(pageBytes: number): number;
 };
@@ -27,18 +30,19 @@ const zstdLevel = 1;
 export async function loadCodec(compression: Compression): Promise<Codec> {
   switch (compression) {
     case 'none':
-      return { id: 0, compress: (page) => page, bytesMax: (bytes) => bytes };
+      return { id: 0, compress: (page) => Uint8Array.from(page), store: null, bytesMax: (bytes) => bytes };
     case 'snappy': {
       const compressSync = await loadSnappy();
       return {
         id: 1,
         // a copy of its own, else the page would keep the compressor's whole output buffer alive
         compress: (page) => compressSync(page, { copyOutputData: true }),
+        store: snappyLiteral,
         bytesMax: (bytes) => 32 + bytes + Math.ceil(bytes / 6),
       };
     }
     case 'zstd':
-      return { id: 6, compress: zstd(), bytesMax: (bytes) => bytes + Math.ceil(bytes / 128) + 128 };
+      return { id: 6, compress: zstd(), store: null, bytesMax: zstdBytesMax };
   }
 }
 
@@ -56,6 +60,23 @@ async function loadSnappy(): Promise<typeof import('snappy')['compressSync']> {
 }
 
 /**
+ * A page as snappy's format has it when nothing repeats: its length, then one literal.
+ * Source: https://github.com/google/snappy/blob/main/format_description.txt
+ */
+export function snappyLiteral(page: Uint8Array): Uint8Array {
+  const head = Buffer.alloc(10);
+  let end = writeVarint(page.length, head, 0);
+  if (page.length > 0) {
+    // 63: the length − 1 follows in 4 bytes
+    head[end] = 63 << 2;
+    end = head.writeUInt32LE(page.length - 1, end + 1);
+  }
+  return Buffer.concat([head.subarray(0, end), page]);
+}
+
+const zstdBytesMax = (bytes: number): number => bytes + Math.ceil(bytes / 128) + 128;
+
+/**
  * zlib collects its output in buffers of this size. With its own 16 KiB the pieces of a page are joined once more,
  * and the garbage made the encoder's memory peak a third higher (measured: 344 against 250 MB for a file of 96 MB).
  */
@@ -70,5 +91,10 @@ function zstd(): (page: Uint8Array) => Uint8Array {
     );
   }
   const params = { [zlib.constants.ZSTD_c_compressionLevel]: zstdLevel };
-  return (page) => compressSync(page, { params, pledgedSrcSize: page.length, chunkSize: zstdOutputBytes });
+  return (page) => {
+    const chunkSize = Math.min(zstdOutputBytes, zstdBytesMax(page.length));
+    const compressed = compressSync(page, { params, pledgedSrcSize: page.length, chunkSize });
+    // a small page lies in a buffer that has room for a larger one
+    return compressed.length * 2 < compressed.buffer.byteLength ? Buffer.from(compressed) : compressed;
+  };
 }

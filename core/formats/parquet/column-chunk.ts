@@ -6,6 +6,7 @@ import { encoding, type Page, type PageWriter } from './page.ts';
 import { malformed } from './plain.ts';
 import { bitWidthOf, hybridBytesMax, writeHybrid } from './rle.ts';
 import type { Scratch } from './scratch.ts';
+import { pageBytesMax, splitPages } from './split-pages.ts';
 import { boundsOf, type ChunkStatistics } from './statistics.ts';
 
 /** What one row group holds of one column, encoded. */
@@ -23,7 +24,7 @@ export type FinishedChunk = {
 
 /** Writes one column, a chunk after the other. */
 export type ColumnChunkWriter = {
-  /** Encodes the vector as one page. */
+  /** Encodes the vector: one page, or several where its values are large. */
   write(vector: ColumnVector, rows: number): void;
   /** An upper bound of what the open chunk would take if it ended now. */
   readonly bytes: number;
@@ -39,6 +40,11 @@ type DictionaryState =
   /** earlier pages need the dictionary, the following ones are PLAIN */
   | 'full'
   | 'refused';
+
+/** Where compression makes a page smaller by less than this part of it … */
+const savedMin = 0.1;
+/** … so many pages after it are stored as they are; then one is tried again, as later values may be others. */
+const storedPages = 7;
 
 /** @param expectedRows of a chunk, more or less: for how many rows a dictionary must pay */
 export function columnChunkWriter(
@@ -61,11 +67,19 @@ export function columnChunkWriter(
   let rowsWritten = 0;
   let nulls = 0;
   let pages = { plain: 0, rleDictionary: 0 };
+  /** pages that are not compressed, because the one before them did not get smaller */
+  let storedToGo = 0;
 
-  const add = ({ piece, uncompressedBytes: bytes }: Page): void => {
-    pieces.push(piece);
-    compressedBytes += piece.length;
-    uncompressedBytes += bytes;
+  const count = (page: Page): void => {
+    compressedBytes += page.bytes;
+    uncompressedBytes += page.uncompressedBytes;
+  };
+  const addData = (body: Uint8Array, rows: number, valueEncoding: number): void => {
+    const page = pageWriter.data(body, rows, valueEncoding, storedToGo > 0);
+    if (storedToGo > 0) storedToGo--;
+    else if (page.bytes > page.uncompressedBytes * (1 - savedMin)) storedToGo = storedPages;
+    pieces.push(...page.pieces);
+    count(page);
   };
 
   /** The indexes of the vector's values in the dictionary, or null where it is not used for them. */
@@ -92,11 +106,19 @@ export function columnChunkWriter(
     let end = column.nullable ? levels(vector, rows, out) : 0;
     out[end++] = bitWidth;
     end = writeHybrid(indexes, vector.values, bitWidth, out, end);
-    add(pageWriter.data(out.subarray(0, end), rows, encoding.rleDictionary));
+    addData(out.subarray(0, end), rows, encoding.rleDictionary);
     pages.rleDictionary++;
   };
 
   const writePlain = (vector: ColumnVector, rows: number): void => {
+    if (layout.of === 'binary' && vector.bytes > pageBytesMax) {
+      for (const page of splitPages(vector, rows, column.nullable)) writePlainPage(page, page.rows);
+    } else {
+      writePlainPage(vector, rows);
+    }
+  };
+
+  const writePlainPage = (vector: ColumnVector, rows: number): void => {
     const { data, bytes, values } = vector;
     if (column.nullable || layout.of === 'bool') {
       const out = scratch.page(levelsBytesMax(rows) + bytes);
@@ -107,9 +129,9 @@ export function columnChunkWriter(
         out.set(data.subarray(0, bytes), end);
         end += bytes;
       }
-      add(pageWriter.data(out.subarray(0, end), rows, encoding.plain));
+      addData(out.subarray(0, end), rows, encoding.plain);
     } else {
-      add(pageWriter.data(data.subarray(0, bytes), rows, encoding.plain));
+      addData(data.subarray(0, bytes), rows, encoding.plain);
     }
     pages.plain++;
   };
@@ -146,9 +168,9 @@ export function columnChunkWriter(
         const plain = dictionary.plain();
         if (boundsFromDictionary) bounds.add(plain, plain.length, dictionary.entries);
         const page = pageWriter.dictionary(plain, dictionary.entries);
-        dictionaryPageBytes = page.piece.length;
-        add(page);
-        pieces.unshift(pieces.pop()!);
+        dictionaryPageBytes = page.bytes;
+        pieces.unshift(...page.pieces);
+        count(page);
       }
       const statistics = { nulls, nans: bounds.nans(), min: bounds.min(), max: bounds.max() };
       const finished: FinishedChunk = {

@@ -31,19 +31,21 @@ export function writeHybrid(
   const runMin = Math.max(8, Math.ceil((runWorthBytes * 8) / bitWidth));
   let end = start;
   let packedFrom = 0;
-  let at = 0;
-  while (at < count) {
+  // a run that is worth it covers every eighth value at least once: the others need no look
+  for (let at = 0; at < count; at += 8) {
     const value = indexes[at]!;
     let next = at + 1;
     while (next < count && indexes[next] === value) next++;
+    let first = at;
+    while (first > packedFrom && indexes[first - 1] === value) first--;
     // what is packed before the run must be a multiple of 8: it takes that many of the run's values
-    const taken = (8 - ((at - packedFrom) & 7)) & 7;
-    if (next - at - taken >= runMin) {
-      end = writePacked(indexes, packedFrom, at + taken, bitWidth, out, end);
-      end = writeRun(value, next - at - taken, bitWidth, out, end);
+    const taken = (8 - ((first - packedFrom) & 7)) & 7;
+    if (next - first - taken >= runMin) {
+      end = writePacked(indexes, packedFrom, first + taken, bitWidth, out, end);
+      end = writeRun(value, next - first - taken, bitWidth, out, end);
       packedFrom = next;
     }
-    at = next;
+    at = Math.max(at, (next - 1) & ~7);
   }
   return writePacked(indexes, packedFrom, count, bitWidth, out, end);
 }

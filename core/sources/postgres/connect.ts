@@ -1,86 +1,18 @@
-/** From `source.url` to a session: authentication, TLS, and the settings that every statement runs under. */
+/** From an address to a session: authentication, TLS, and the settings that every statement runs under. */
 import { readFile } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
 import pg from 'pg';
 import { TidemarkError } from '../../errors.ts';
+import { type Address, invalidAddress, placeOf, type SslMode } from './address.ts';
 import { sourceFailure } from './errors.ts';
 import { identifier, literal } from './literals.ts';
 import { nothingCame, silenceWatch } from './silence.ts';
 import { type DataTap, streamTap, tappedSocket } from './socket.ts';
 
-const sslModes = ['disable', 'prefer', 'require', 'verify-ca', 'verify-full'] as const;
-type SslMode = (typeof sslModes)[number];
-const parameters = ['sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'connect_timeout', 'application_name'];
-
-export type Address = {
-  readonly host: string;
-  readonly port: number;
-  readonly database: string;
-  readonly user: string;
-  readonly password: string | undefined;
-  readonly sslMode: SslMode;
-  readonly sslFiles: { readonly ca?: string; readonly cert?: string; readonly key?: string };
-  readonly connectMs: number;
-  readonly applicationName: string;
-};
-
-const invalid = (what: string): TidemarkError =>
-  new TidemarkError('DefinitionInvalid', `source.url: ${what}`);
-
-/**
- * `postgres://user:password@host:port/database?sslmode=verify-full&sslrootcert=ca.pem`, with libpq's words:
- * sslmode `disable`, `prefer` (default: TLS if the server has it, unverified), `require` (unverified, unless
- * sslrootcert is given), `verify-ca`, `verify-full`. Throws `DefinitionInvalid`, without the URL: it holds the password.
- */
-export function parseAddress(url: string): Address {
-  let parsed: URL;
-  try {
-    parsed = new URL(url);
-  } catch {
-    throw invalid(
-      'not a URL; write postgres://user:password@host:5432/database (percent-encode @ : / ? # in it)',
-    );
-  }
-  if (!/^postgres(ql)?:$/.test(parsed.protocol))
-    throw invalid(`begins with ${parsed.protocol}//, must begin with postgres://`);
-  const decode = (text: string): string => {
-    try {
-      return decodeURIComponent(text);
-    } catch {
-      throw invalid('has a % that is not followed by two hexadecimal digits');
-    }
-  };
-  const given = parsed.searchParams;
-  for (const name of given.keys())
-    if (!parameters.includes(name))
-      throw invalid(`does not know the parameter ${name}; known are ${parameters.join(', ')}`);
-  const host = decode(parsed.hostname).replace(/^\[(.*)\]$/, '$1');
-  const user = decode(parsed.username);
-  if (host === '' || user === '') throw invalid(`names no ${host === '' ? 'host' : 'user'}`);
-  const sslMode = given.get('sslmode') ?? 'prefer';
-  if (!sslModes.includes(sslMode as SslMode))
-    throw invalid(`sslmode is ${sslMode}, must be one of ${sslModes.join(', ')}`);
-  const seconds = Number(given.get('connect_timeout') ?? 10);
-  if (!(seconds > 0)) throw invalid('connect_timeout must be a number of seconds above 0');
-  return {
-    host,
-    port: parsed.port === '' ? 5432 : Number(parsed.port),
-    database: decode(parsed.pathname.slice(1)) || user,
-    user,
-    password: parsed.password === '' ? undefined : decode(parsed.password),
-    sslMode: sslMode as SslMode,
-    sslFiles: {
-      ...(given.has('sslrootcert') && { ca: given.get('sslrootcert') as string }),
-      ...(given.has('sslcert') && { cert: given.get('sslcert') as string }),
-      ...(given.has('sslkey') && { key: given.get('sslkey') as string }),
-    },
-    connectMs: seconds * 1000,
-    applicationName: given.get('application_name') ?? 'tidemark',
-  };
-}
-
 /** One connection, by one user at a time. Any error of `query` is a `TidemarkError`. */
 export type Session = {
+  /** where it leads, and as whom */
+  readonly address: Pick<Address, 'host' | 'port' | 'database' | 'user'>;
   readonly serverVersion: string;
   readonly tls: boolean;
   /** When nothing comes for so long while the server is asked for something, the connection is taken for dead. */
@@ -137,9 +69,6 @@ const settings = (statementTimeoutMs: number): Readonly<Record<string, string>> 
   max_parallel_workers_per_gather: '0',
 });
 
-export const placeOf = (address: Address): string =>
-  `the database ${address.database} at ${address.host}:${address.port}`;
-
 /** Connects and sets the session up. Throws `SourceUnavailable`, `SourceRefused`, `SourceTimeout`, `SourceFailed`. */
 export async function openSession(address: Address, options: SessionSettings): Promise<Session> {
   const where = placeOf(address);
@@ -155,7 +84,7 @@ export async function openSession(address: Address, options: SessionSettings): P
     tls = false;
     client = await connect(false).catch((again) => Promise.reject(sourceFailure(where, again)));
   }
-  const session = sessionOf(client, tls, options.silenceMsMax);
+  const session = sessionOf(address, client, tls, options.silenceMsMax);
   try {
     const set = Object.entries(settings(options.statementTimeoutMs));
     const sql = set.map(([name, value]) => `SET ${identifier(name)} = ${literal(value)}`).join(';');
@@ -172,13 +101,14 @@ export async function openSession(address: Address, options: SessionSettings): P
 
 type TlsFiles = { ca?: string; cert?: string; key?: string };
 
-async function tlsFiles({ sslFiles }: Address): Promise<TlsFiles> {
+async function tlsFiles({ sslFiles, origin }: Address): Promise<TlsFiles> {
   const read: TlsFiles = {};
   for (const [use, path] of Object.entries(sslFiles) as [keyof TlsFiles, string][]) {
     if (use === 'ca' && path === 'system') continue;
     read[use] = await readFile(path, 'utf8').catch((cause) => {
       const name = { ca: 'sslrootcert', cert: 'sslcert', key: 'sslkey' }[use];
-      const failed = invalid(`${name}: ${path} cannot be read (${(cause as NodeJS.ErrnoException).code})`);
+      const why = (cause as NodeJS.ErrnoException).code;
+      const failed = invalidAddress(origin, `${name}: ${path} cannot be read (${why})`);
       return Promise.reject(failed);
     });
   }
@@ -206,7 +136,7 @@ async function connectOnce(address: Address, ssl: object | false): Promise<Conne
       if (address.password !== undefined) return address.password;
       throw new TidemarkError(
         'SourceRefused',
-        `${placeOf(address)}: it asks for a password, and source.url has none`,
+        `${placeOf(address)}: it asks for a password, and ${address.origin.name} has none`,
       );
     },
     ssl,
@@ -230,7 +160,12 @@ async function connectOnce(address: Address, ssl: object | false): Promise<Conne
   return { client, stream, tap: plain?.tap ?? streamTap(stream) };
 }
 
-function sessionOf({ client, tap, stream }: Connected, tls: boolean, silenceMsMax: number): Session {
+function sessionOf(
+  { host, port, database, user }: Address,
+  { client, tap, stream }: Connected,
+  tls: boolean,
+  silenceMsMax: number,
+): Session {
   let spent = false;
   let lost: ((error: Error) => void) | null = null;
   const onEnd = (error: Error): void => {
@@ -242,6 +177,7 @@ function sessionOf({ client, tap, stream }: Connected, tls: boolean, silenceMsMa
   client.on('error', onEnd);
   client.on('end', () => onEnd(new Error('the connection ended')));
   return {
+    address: { host, port, database, user },
     serverVersion: '',
     tls,
     silenceMsMax,

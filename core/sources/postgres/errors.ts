@@ -59,3 +59,16 @@ export function sourceFailure(where: string, error: unknown): TidemarkError {
   if (refused) return new TidemarkError('SourceRefused', `${where}: ${words}`);
   return new TidemarkError('SourceUnavailable', `${where}: ${words}`);
 }
+
+const sqlStateAtTheEnd = /\(SQLSTATE (\w{5})\)$/;
+
+/** Whether the server did not let the user in (class 28). `password`: by a wrong password. */
+export function loginFailure(error: unknown): 'password' | 'other' | null {
+  const [, sqlState] =
+    (error instanceof TidemarkError &&
+      error.code === 'SourceRefused' &&
+      sqlStateAtTheEnd.exec(error.message)) ||
+    [];
+  if (!sqlState?.startsWith('28')) return null;
+  return sqlState === '28P01' ? 'password' : 'other';
+}

@@ -3,15 +3,17 @@ import { formatTableName } from '../../definition/table-name.ts';
 import { TidemarkError } from '../../errors.ts';
 import type { Batch } from '../../formats/column.ts';
 import type { KeyRange, ReadLimits, Source, SourceIdentity, TableDescription, TableName } from '../source.ts';
+import { type Access, accessOf, openWith } from './access.ts';
+import { type Address, placeOf } from './address.ts';
 import { type CatalogTable, readCatalog } from './catalog.ts';
-import { openSession, parseAddress, placeOf, type Session } from './connect.ts';
+import type { Session } from './connect.ts';
 import { qualified } from './literals.ts';
 import { asPlanned, readRange } from './read.ts';
 import { measureTable } from './statistics.ts';
 
 export type PostgresSourceOptions = {
-  /** `postgres://user:password@host:port/database?sslmode=…`, see `parseAddress` */
-  readonly url: string;
+  /** `postgres://user:password@host:port/database?sslmode=…`, see `parseAddress`; or who says it for each connection */
+  readonly url: string | Access;
   /** a statement that takes longer is ended by the server: `SourceTimeout`. Default: 60 s */
   readonly statementTimeoutMs?: number;
   /**
@@ -32,8 +34,7 @@ const closeMsMax = 2_000;
  * Throws `DefinitionInvalid` for a URL that is none.
  */
 export function postgresSource(options: PostgresSourceOptions): Source {
-  const parsed = parseAddress(options.url);
-  const address = { ...parsed, applicationName: options.applicationName ?? parsed.applicationName };
+  const access = typeof options.url === 'string' ? accessOf(options.url) : options.url;
   const statementTimeoutMs = options.statementTimeoutMs ?? 60_000;
   const settings = { statementTimeoutMs, silenceMsMax: options.silenceMsMax ?? statementTimeoutMs + 10_000 };
   const idle: Session[] = [];
@@ -42,11 +43,18 @@ export function postgresSource(options: PostgresSourceOptions): Source {
   let asking: Session | null = null;
   let closed = false;
   let givenUp = false;
+  /** of the newest connection */
+  let address: Pick<Address, 'host' | 'port' | 'database'> | null = null;
 
+  const open = async (): Promise<Session> => {
+    const session = await openWith(access, options.applicationName, settings);
+    address = session.address;
+    return session;
+  };
   const borrow = async (): Promise<Session> => {
     for (let session = idle.pop(); session !== undefined; session = idle.pop())
       if (!session.spent) return session;
-    return openSession(address, settings);
+    return open();
   };
   const giveBack = (session: Session | null): void => {
     if (session === null || session.spent) return;
@@ -58,7 +66,10 @@ export function postgresSource(options: PostgresSourceOptions): Source {
   /** One after the other, each with a session; a failure of one is not the next one's. */
   function inTurn<T>(ask: (session: Session) => Promise<T>): Promise<T> {
     const answer = turn.then(async () => {
-      if (givenUp) throw new TidemarkError('SourceUnavailable', `${placeOf(address)}: the source is closed`);
+      if (givenUp) {
+        const where = address === null ? 'the database' : placeOf(address);
+        throw new TidemarkError('SourceUnavailable', `${where}: the source is closed`);
+      }
       const session = await borrow();
       asking = session;
       try {
@@ -74,7 +85,7 @@ export function postgresSource(options: PostgresSourceOptions): Source {
 
   let identity: string | null = null;
   async function databaseIdentity(session: Session): Promise<string> {
-    identity ??= await askIdentity(session, placeOf(address));
+    identity ??= await askIdentity(session, placeOf(session.address));
     return identity;
   }
 
@@ -106,7 +117,7 @@ export function postgresSource(options: PostgresSourceOptions): Source {
       giveBack(session);
       throw error;
     }
-    const sessions = { open: () => openSession(address, settings), giveBack };
+    const sessions = { open, giveBack };
     yield* readRange(session, sessions, catalog, range, limits);
   }
 
@@ -114,9 +125,9 @@ export function postgresSource(options: PostgresSourceOptions): Source {
     identify: () =>
       inTurn(async (session): Promise<SourceIdentity> => {
         const tls = session.tls ? 'over TLS' : 'without TLS';
-        const place = `${address.host}:${address.port}/${address.database}`;
+        const { host, port, database, user } = session.address;
         return {
-          description: `PostgreSQL ${session.serverVersion} at ${place}, as ${address.user}, ${tls}`,
+          description: `PostgreSQL ${session.serverVersion} at ${host}:${port}/${database}, as ${user}, ${tls}`,
           identity: await databaseIdentity(session),
         };
       }),

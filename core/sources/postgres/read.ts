@@ -55,6 +55,8 @@ export async function* readRange(
         statements.shift();
       }
       if (decoder.rows > 0) {
+        // promises alone never let the socket be read: it is drained before a batch is encoded and afterwards
+        await turn();
         yield {
           rows: decoder.rows,
           columns: decoder.columns,
@@ -62,7 +64,6 @@ export async function* readRange(
           lastKey: decoder.lastKey(),
         };
         decoder.clear();
-        // promises alone never let the socket be read: it is drained between two batches
         await turn();
       } else if (statements.state === 'ended') return;
       else if (statements.state !== 'running') throw statements.state.failed;

@@ -8,6 +8,7 @@ import { sha256Of } from '../../../core/objects/checksum.ts';
 import type { Keys } from '../../../core/objects/keys.ts';
 import type { ObjectStore } from '../../../core/objects/store.ts';
 import type { ChunkOrder } from '../../../core/plan/chunk-order.ts';
+import { freezeTable } from '../../../core/plan/frozen-table.ts';
 import type { KeyRange } from '../../../core/sources/source.ts';
 import type { Embedded } from '../../support/embedded.ts';
 import { type Gate, gatedPlaces } from '../../support/faults.ts';
@@ -53,10 +54,10 @@ export async function chunkFixture(
   const id = { sync, run, table: 0, chunk: 0 };
   const last = [...rows].sort((a, b) => a.id - b.id).at(-1);
   const order: ChunkOrder = {
-    format: 1,
+    format: 2,
     ...id,
     range: options.range === undefined ? { after: null, upTo: String(last!.id) } : options.range,
-    description: describeTable('orders'),
+    tableName: 'public.orders',
     limits: {
       partRows: 4,
       partBytes: 1024 ** 2,
@@ -78,6 +79,7 @@ export async function chunkFixture(
     tables: ['public.orders'],
     totals: null,
   });
+  await freezeTable(store, keys, run, id.table, describeTable('orders'));
   const places = { ledger, store, keys, format, source };
   let seconds = 0;
   const fixture: ChunkFixture = {
@@ -143,7 +145,9 @@ export async function expectWhole(fixture: ChunkFixture, expected: readonly Row[
   }
   expect(offset).toBe(order.range?.upTo ?? null);
   const files = parts.flatMap(({ file }) => file ?? []);
-  expect(await keysUnder(store, keys.dataOf(order.description))).toEqual(files.map(({ final }) => final));
+  expect(await keysUnder(store, keys.dataOf(describeTable('orders')))).toEqual(
+    files.map(({ final }) => final),
+  );
   const copied: Row[] = [];
   for (const part of parts) {
     if (!part.file) {

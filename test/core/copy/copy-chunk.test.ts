@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parquetMetadata } from 'hyparquet';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { copyChunk } from '../../../core/copy/copy-chunk.ts';
 import { TidemarkError } from '../../../core/errors.ts';
+import type { ChunkOrder } from '../../../core/plan/chunk-order.ts';
 import { type Embedded, startEmbedded } from '../../support/embedded.ts';
-import { numberedRows, type Row } from '../../support/memory-source.ts';
+import { describeTable, numberedRows, type Row } from '../../support/memory-source.ts';
 import { type ChunkFixture, chunkFixture, expectWhole, keysUnder, rowsOfFile } from './chunk-fixture.ts';
 
 let embedded: Embedded;
@@ -249,6 +251,7 @@ describe('the source fails', () => {
       return proceed();
     };
     const copying = fixture.invoke({ gate });
+    await vi.waitFor(() => expect(batches).toBe(5), 20_000);
     await sleep(100);
     // part 0 was two batches; part 1 is read to its end, which the first batch of part 2 tells
     expect(batches).toBe(5);
@@ -319,22 +322,57 @@ test('files say which sync, run, table, chunk and part they are', async () => {
   expect(said).toEqual(['0/0', '0/1']);
 });
 
-test('an attempt lists nothing, looks at nothing twice, and reads no object: its calls are these', async () => {
+test('an attempt lists nothing, looks at nothing twice, and reads no object but its table’s description: its calls are these', async () => {
   const fixture = await chunkFixture(embedded, numberedRows(3));
-  const names = new Set<string>();
+  const names: string[] = [];
   await fixture.invoke({
     gate: (call, proceed) => {
-      names.add(call.name);
+      names.push(call.name);
       return proceed();
     },
   });
-  expect([...names].sort()).toEqual([
+  expect(names.filter((name) => name !== 'source.read.next').sort()).toEqual([
     'ledger.commitPart',
     'ledger.lastPart',
     'ledger.run',
-    'source.read.next',
     'store.copyToAbsent',
     'store.delete',
+    'store.get',
     'store.put',
   ]);
+});
+
+test('a line of format 1 brings its table’s description along: no object is read', async () => {
+  const fixture = await chunkFixture(embedded, numberedRows(6));
+  const { tableName: _, ...line } = fixture.order as Extract<ChunkOrder, { tableName: string }>;
+  const older: ChunkOrder = { ...line, format: 1, description: describeTable('orders') };
+  await embedded.store.delete([fixture.keys.tableDescription(fixture.id.run, 0)]);
+  const attempt = { id: 'older', startedAt: '2026-01-01T00:00:10.000Z', retry: 0 };
+  const clock = { nowMs: () => 0, remainingMs: () => 900_000 };
+  expect(await copyChunk(fixture.places, older, attempt, clock)).toEqual({
+    status: 'done',
+    rows: 6,
+    parts: 2,
+  });
+  await expectWhole(fixture, numberedRows(6));
+});
+
+test('without its table’s description an attempt stops, unless its chunk is done or its run over', async () => {
+  const fixture = await chunkFixture(embedded, numberedRows(6));
+  const key = fixture.keys.tableDescription(fixture.id.run, 0);
+  await embedded.store.delete([key]);
+  await expect(fixture.invoke()).rejects.toMatchObject({
+    code: 'ProtocolViolation',
+    message: expect.stringContaining(key),
+  });
+  await endRun(fixture);
+  expect(await fixture.invoke()).toMatchObject({ status: 'over' });
+
+  const done = await chunkFixture(embedded, numberedRows(6));
+  await done.invoke();
+  await embedded.store.delete([done.keys.tableDescription(done.id.run, 0)]);
+  expect(await done.invoke({ gate: (_call, proceed) => proceed() })).toMatchObject({
+    status: 'done',
+    rows: 0,
+  });
 });

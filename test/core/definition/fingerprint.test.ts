@@ -43,6 +43,9 @@ test.for([
   ['rows: 7', 'rows: 8'],
   ['concurrency: 9', 'concurrency: 8'],
   ['kind: fixed', 'kind: none'],
+  ['concurrency: 9', 'concurrency: 9\nschedule: rate(1 day)\ndeploy: { memory_mebibytes: 3008 }'],
+  ['url: postgres://a@h/db', 'secret: "arn:aws:secretsmanager:eu-central-1:111122223333:secret:shop-AbCdEf"'],
+  ['url: postgres://a@h/db', 'url: postgres://a@h/db, iam: db-ABCDEFGHIJKL01234'],
 ] as const)('the same run goes on: %s → %s', ([from, to]) => {
   expect(of(from, to)).toBe(of());
 });

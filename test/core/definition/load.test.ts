@@ -38,6 +38,13 @@ test('every option has its default', () => {
     chunk: { rows: 1_000_000 },
     concurrency: 4,
     retry: { kind: 'exponential', attempts: 12, interval_seconds: 2, max_interval_seconds: 60 },
+    deploy: {
+      bucket: 'existing',
+      log_days: 30,
+      memory_mebibytes: 1769,
+      timeout_minutes: 15,
+      notify: [],
+    },
   });
 });
 
@@ -64,6 +71,196 @@ retry: { kind: fixed, attempts: 0, interval_seconds: 2, max_interval_seconds: 3 
     chunk: { rows: 7 },
     concurrency: 9,
     retry: { kind: 'fixed', attempts: 0, interval_seconds: 2, max_interval_seconds: 3 },
+  });
+});
+
+const secretArn = 'arn:aws:secretsmanager:eu-central-1:111122223333:secret:shop-AbCdEf';
+const keyArn = 'arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab';
+const [firstSubnet, otherSubnet] = ['subnet-0123456789abcdef0', 'subnet-0123456789abcdef1'];
+
+test('every option of a deployment can be set', () => {
+  const text = whole(`
+schedule: { expression: cron(0 3 * * ? *), time_zone: Europe/Berlin }
+deploy:
+  bucket: create
+  bucket_key: ${keyArn}
+  versioned: true
+  log_days: 3653
+  memory_mebibytes: 3008
+  timeout_minutes: 5
+  notify: [on-call@example.com, arn:aws:sns:eu-central-1:111122223333:on-call]
+  alarm_after_hours: 30
+  vpc:
+    id: vpc-0123456789abcdef0
+    availability_zones: [eu-central-1a, eu-central-1b]
+    subnets: [${firstSubnet}, ${otherSubnet}]
+    security_groups: [sg-0123456789abcdef0]
+    route_tables: [rtb-0123456789abcdef0]
+`).replace('url: postgres', `secret: "${secretArn}", secret_key: "${keyArn}", url: postgres`);
+  expect(load(text)).toMatchObject({
+    source: { url: password, secret: secretArn, secret_key: keyArn },
+    schedule: { expression: 'cron(0 3 * * ? *)', time_zone: 'Europe/Berlin' },
+    deploy: {
+      bucket: 'create',
+      bucket_key: keyArn,
+      versioned: true,
+      log_days: 3653,
+      memory_mebibytes: 3008,
+      timeout_minutes: 5,
+      notify: ['on-call@example.com', 'arn:aws:sns:eu-central-1:111122223333:on-call'],
+      alarm_after_hours: 30,
+      vpc: {
+        id: 'vpc-0123456789abcdef0',
+        availability_zones: ['eu-central-1a', 'eu-central-1b'],
+        subnets: [firstSubnet, otherSubnet],
+        security_groups: ['sg-0123456789abcdef0'],
+        route_tables: ['rtb-0123456789abcdef0'],
+      },
+    },
+  });
+});
+
+test('a schedule may be written as its expression alone', () => {
+  expect(load(whole('schedule: rate(15 minutes)')).schedule).toEqual({
+    expression: 'rate(15 minutes)',
+    time_zone: 'UTC',
+  });
+  expect(load(whole())).not.toHaveProperty('schedule');
+});
+
+describe('where the source is', () => {
+  const source = (options: string) => whole().replace(/\{ type.*\}/, `{ type: postgres, ${options} }`);
+  const iam = 'iam: db-ABCDEFGHIJKL01234';
+
+  test('a URL, a secret, both, or a URL with IAM', () => {
+    expect(load(source(`url: ${password}, ${iam}`)).source).toMatchObject({ iam: 'db-ABCDEFGHIJKL01234' });
+    expect(load(source(`secret: "${secretArn}"`)).source).not.toHaveProperty('url');
+  });
+
+  test.for([
+    ['statement_rows: 1', ':2: source: neither url nor secret stands there; allowed: url'],
+    [iam, ':2: source.iam: stands there without source.url; allowed: with it'],
+    [
+      `url: ${password}, secret: "${secretArn}", ${iam}`,
+      ':2: source.iam: stands beside source.secret; allowed',
+    ],
+    [`url: postgres://db/shop, ${iam}`, ':2: source.url: names no user, which source.iam needs; allowed'],
+    [
+      `url: ${password}, iam: shop`,
+      ':2: source.iam: a text of another form stands there; allowed: the resource id',
+    ],
+    [
+      `secret: shop`,
+      ':2: source.secret: a text of another form stands there; allowed: the whole ARN of a secret',
+    ],
+    [
+      `url: ${password}, secret_key: "${keyArn}"`,
+      ':2: source.secret_key: stands there without source.secret',
+    ],
+  ] as const)('%s', ([options, message]) => {
+    const found = problems(source(options));
+    expect(found).toHaveLength(1);
+    expect(found[0]).toContain(`tidemark.yaml${message}`);
+  });
+});
+
+describe('what AWS would refuse', () => {
+  const vpc = (more: string) => `deploy: { vpc: { id: vpc-1a2b3c4d, subnets: [subnet-1a2b3c4d], ${more} } }`;
+  const zones = 'availability_zones: [eu-central-1a]';
+
+  test.for([
+    [
+      'schedule: rate(5 minute)',
+      ':5: schedule.expression: rate(5 minute) is no rate; allowed: rate(5 minutes)',
+    ],
+    [
+      'schedule: { expression: rate(1 day), time_zone: Bonn }',
+      ':5: schedule.time_zone: "Bonn" is no time zone; allowed',
+    ],
+    ['schedule: { time_zone: UTC }', ':5: schedule.expression: nothing stands there; allowed is a text'],
+    ['schedule: 5', ':5: schedule: 5 stands there; allowed is a group of options'],
+    ['deploy: { bucket: new }', ':5: deploy.bucket: "new" stands there; allowed: existing, create'],
+    [
+      'deploy: { bucket_key: alias/lake }',
+      ':5: deploy.bucket_key: "alias/lake" stands there; allowed: the ARN of a KMS key',
+    ],
+    [
+      'deploy: { versioned: true }',
+      ':5: deploy.versioned: says how a bucket is made, but deploy.bucket is existing',
+    ],
+    [
+      'deploy: { bucket: create, versioned: maybe }',
+      ':5: deploy.versioned: "maybe" stands there; allowed is true or false',
+    ],
+    ['deploy: { log_days: 31 }', ':5: deploy.log_days: 31 stands there; allowed: 1, 3, 5, 7, 14, 30, 60'],
+    [
+      'deploy: { memory_mebibytes: 128 }',
+      ':5: deploy.memory_mebibytes: 128 stands there; allowed: 512 or more',
+    ],
+    [
+      'deploy: { memory_mebibytes: 10241 }',
+      ':5: deploy.memory_mebibytes: 10241 stands there; allowed: at most 10240',
+    ],
+    ['deploy: { timeout_minutes: 16 }', ':5: deploy.timeout_minutes: 16 stands there; allowed: at most 15'],
+    ['deploy: { notify: [me] }', ':5: deploy.notify[0]: "me" stands there; allowed: an e-mail address, or'],
+    [
+      'deploy: { notify: [a@b.de, a@b.de] }',
+      ':5: deploy.notify[1]: "a@b.de" stands there; allowed: each one once',
+    ],
+    [
+      'deploy: { alarm_after_hours: 169 }',
+      ':5: deploy.alarm_after_hours: 169 stands there; allowed: at most 168',
+    ],
+    [
+      'schedule: rate(1 day)\ndeploy: { alarm_after_hours: 24 }',
+      ':6: deploy.alarm_after_hours: 24 stands there, but the schedule rests for up to 24 hours',
+    ],
+    [vpc(''), ':5: deploy.vpc.availability_zones: nothing stands there; allowed is a list'],
+    [
+      vpc(`${zones}, subnets: []`).replace('subnets: [subnet-1a2b3c4d], ', ''),
+      ':5: deploy.vpc.subnets: a list stands there; allowed: at least 1',
+    ],
+    [
+      vpc(`${zones}, id: 5`).replace('id: vpc-1a2b3c4d, ', ''),
+      ':5: deploy.vpc.id: 5 stands there; allowed is a text',
+    ],
+    [
+      vpc('availability_zones: [eu-central-1a, eu-central-1b]'),
+      ':5: deploy.vpc.availability_zones: 2 stand there, but there are 1 subnets',
+    ],
+    [
+      vpc(`${zones}, security_groups: [default]`),
+      ':5: deploy.vpc.security_groups[0]: "default" stands there; allowed: the id of a security group',
+    ],
+    [
+      vpc(`${zones}, security_groups: [${[1, 2, 3, 4, 5, 6].map((n) => `sg-1a2b3c4${n}`)}]`),
+      ':5: deploy.vpc.security_groups: a list stands there; allowed: at most 5',
+    ],
+  ] as const)('%s', ([text, message]) => {
+    const found = problems(whole(text));
+    expect(found).toHaveLength(1);
+    expect(found[0]).toContain(`tidemark.yaml${message}`);
+  });
+
+  test('a bucket’s name; one that is made here has no dots', () => {
+    const named = (bucket: string, more = '') => whole(more).replace('s3://lake', `s3://${bucket}`);
+    expect(problems(named('my..lake'))[0]).toContain(
+      ':4: target.url: "s3://my..lake/shop" stands there; allowed: a bucket’s name has no two dots',
+    );
+    expect(load(named('lake.example.com')).target.url).toBe('s3://lake.example.com/shop');
+    expect(problems(named('lake.example.com', 'deploy: { bucket: create }'))[0]).toContain(
+      ':4: target.url: a bucket that is made here has no dot in its name',
+    );
+  });
+
+  test('is looked at when references have their values', () => {
+    const text = whole('schedule: "${WHEN}"\ndeploy: { notify: ["${WHO}"], alarm_after_hours: 1 }');
+    expect(loadDefinition(text, 'tidemark.yaml', null).schedule?.expression).toBe('${WHEN}');
+    expect(load(text, { WHEN: 'rate(5 minutes)', WHO: 'a@b.de' }).deploy.notify).toEqual(['a@b.de']);
+    expect(problems(text, { WHEN: 'rate(5 minute)', WHO: 'me' })).toEqual([
+      expect.stringContaining(':5: schedule.expression: rate(5 minute) is no rate'),
+      expect.stringContaining(':6: deploy.notify[0]: "${WHO}" stands there; allowed: an e-mail address'),
+    ]);
   });
 });
 

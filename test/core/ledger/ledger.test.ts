@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { DynamoDBDocumentClient, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { headKey, partKey, runKey, tableKey } from '../../../core/ledger/items.ts';
-import type { ChunkId, Ledger, Part, Run, Snapshot } from '../../../core/ledger/ledger.ts';
+import type { ChunkId, ChunkPlace, Ledger, Part, Run, Snapshot } from '../../../core/ledger/ledger.ts';
 import { type Embedded, startEmbedded } from '../../support/embedded.ts';
 import { loseAnswers } from '../../support/faults.ts';
 
@@ -67,9 +67,9 @@ function partOf(sync: string, n: number, more: Partial<Part> = {}): Part {
   };
 }
 
-async function partsOf(sync: string): Promise<Part[]> {
+async function partsOf(sync: string, from?: ChunkPlace): Promise<Part[]> {
   const found: Part[] = [];
-  for await (const part of ledger.partsOfRun(sync, r1)) found.push(part);
+  for await (const part of ledger.partsOfRun(sync, r1, from)) found.push(part);
   return found;
 }
 
@@ -288,6 +288,21 @@ describe('the part log', () => {
       expect(await ledger.lastPart({ sync, run: r1, table: 0, chunk: 0 })).toEqual(winner);
     }
     expect((await partsOf(sync)).map(({ n }) => n)).toEqual([0, 1, 2]);
+  });
+
+  test('are given from a chunk on, by tables, then chunks, whatever partition each lies in', async () => {
+    const sync = freshSync();
+    const places = [0, 1, 2].flatMap((table) =>
+      [0, 2, 9, 10, 16, 17, 100].map((chunk) => ({ table, chunk })),
+    );
+    for (const place of places) await ledger.commitPart(partOf(sync, 0, place));
+    const names = (all: readonly ChunkPlace[]) => all.map(({ table, chunk }) => `${table}.${chunk}`).sort();
+    for (const from of [...places, { table: 1, chunk: 11 }, { table: 3, chunk: 0 }]) {
+      const later = places.filter(
+        ({ table, chunk }) => table > from.table || (table === from.table && chunk >= from.chunk),
+      );
+      expect(names(await partsOf(sync, from))).toEqual(names(later));
+    }
   });
 
   test('the newest part is the newest by number, and the chunk’s own', async () => {

@@ -157,6 +157,20 @@ describe('errors have our codes', () => {
     await expect(store.head('k')).rejects.toMatchObject({ code: 'StoreDenied' });
   });
 
+  test('a denial names the right that is missing, in IAM’s words and in S3’s own', async () => {
+    s3.onAnyCommand().rejects(fault('AccessDenied', 403, 'not authorized to perform: kms:Decrypt on k'));
+    for (const [call, right] of [
+      [() => store.head('k'), 's3:GetObject, and s3:ListBucket'],
+      [copy, 's3:PutObject, and s3:GetObject'],
+      [() => store.delete(['k']), 's3:DeleteObject'],
+    ] as const) {
+      await expect(call()).rejects.toMatchObject({
+        code: 'StoreDenied',
+        message: expect.stringMatching(new RegExp(`on s3://lake/.*kms:Decrypt on k; it needs ${right}`)),
+      });
+    }
+  });
+
   test('missing objects', async () => {
     s3.on(HeadObjectCommand).rejects(fault('NotFound', 404));
     s3.on(GetObjectCommand).rejects(fault('NoSuchKey', 404));

@@ -27,6 +27,7 @@ test('everything has its place under the prefix', () => {
   expect(keys.manifest(table, 'R')).toBe(`${folder}/manifests/R.json`);
   expect(keys.pointer(table)).toBe(`${folder}/current.json`);
   expect(keys.tablePlan('R', 2)).toBe('p/_runs/shop/R/tables/000002.jsonl');
+  expect(keys.tableDescription('R', 2)).toBe('p/_runs/shop/R/tables/000002-description.json');
   expect(keys.plan('R', 'x')).toBe('p/_runs/shop/R/plan-x.jsonl');
   expect(keys.results('R')).toBe('p/_runs/shop/R/results');
 });

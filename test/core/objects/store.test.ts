@@ -122,6 +122,47 @@ describe('conditions', () => {
   });
 });
 
+describe('a large body in pieces', () => {
+  const pieces = Array.from({ length: 300 }, (_, index) => Buffer.alloc((index % 7) * 4_099, index));
+  const whole = Buffer.concat(pieces);
+  const putPieces = (key: string, sha256 = sha256Of(pieces)) =>
+    store.put(key, pieces, sha256, { mediaType, metadata: { 'tidemark-attempt': 'a1' } });
+
+  test('arrives whole', async () => {
+    const key = `${folder()}large`;
+    expect(await putPieces(key)).toMatchObject({ outcome: 'written' });
+    expect((await store.get(key))?.body.equals(whole)).toBe(true);
+    expect(await store.head(key)).toMatchObject({ size: whole.length, sha256: sha256Of([whole]) });
+  });
+
+  test('is sent again from its beginning when an answer was lost, and when a request broke off', async () => {
+    const key = `${folder()}large`;
+    const { lost } = loseAnswers(embedded.s3, 2);
+    expect(await putPieces(key)).toMatchObject({ outcome: 'written' });
+    expect(lost()).toBe(2);
+    expect((await store.get(key))?.body.equals(whole)).toBe(true);
+
+    const { requestHandler } = embedded.s3.config;
+    const { handle } = requestHandler;
+    requestHandler.handle = async (request) => {
+      requestHandler.handle = handle;
+      // some of the body has been read when the connection breaks
+      for await (const piece of request.body as Readable) if (piece.length > 0) break;
+      throw Object.assign(new Error('cut'), { name: 'TimeoutError', code: 'ECONNRESET' });
+    };
+    expect(await putPieces(`${key}-2`)).toMatchObject({ outcome: 'written' });
+    expect((await store.get(`${key}-2`))?.body.equals(whole)).toBe(true);
+  });
+
+  test('is refused where it is not that of the checksum', async () => {
+    const key = `${folder()}large`;
+    await expect(putPieces(key, sha256Of([Buffer.from('other')]))).rejects.toMatchObject({
+      name: expect.stringMatching('StoreUnavailable|ProtocolViolation'),
+    });
+    expect(await store.head(key)).toBeNull();
+  });
+});
+
 describe('copyToAbsent', () => {
   test('copies bytes, checksum and metadata', async () => {
     const at = folder();

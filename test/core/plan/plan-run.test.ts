@@ -10,6 +10,7 @@ import {
   type Order,
   type ProblemOrder,
 } from '../../../core/plan/chunk-order.ts';
+import { readFrozenTable } from '../../../core/plan/frozen-table.ts';
 import { type PlannedRun, planRun } from '../../../core/plan/plan-run.ts';
 import { readTablePlan } from '../../../core/plan/table-plan.ts';
 import { type Embedded, startEmbedded } from '../../support/embedded.ts';
@@ -91,13 +92,13 @@ test('a line for every chunk of every table, with all that the copying depends o
     [2, 0, null],
   ]);
   expect(orders[0]).toEqual({
-    format: 1,
+    format: 2,
     sync,
     run,
     table: 0,
+    tableName: 'public.a',
     chunk: 0,
     range: { after: null, upTo: '9' },
-    description: describeTable('a'),
     limits: {
       partRows: 1_000_000,
       partBytes: 64 * 1024 ** 2,
@@ -113,6 +114,40 @@ test('a line for every chunk of every table, with all that the copying depends o
     ['public.b', run],
     ['public.nothing', run],
   ]);
+});
+
+test('each table’s description stands beside its plan, and is the plan’s', async () => {
+  const { run } = await planned();
+  source.tables.get('a')!.description = { ...describeTable('a'), identity: 'another' };
+  await planned({ execution: 'E2', over: true });
+  const { store } = embedded;
+  for (const [index, table] of ['a', 'b', 'nothing'].entries()) {
+    expect(await readFrozenTable(store, keys, run, index)).toEqual(describeTable(table));
+  }
+});
+
+test('an older version’s plan of a table gets its description beside it when the run is gone on with', async () => {
+  const { run } = await planned();
+  const { store } = embedded;
+  await store.delete([keys.tableDescription(run, 0)]);
+  await planned({ execution: 'E2', over: true });
+  expect((await store.get(keys.tableDescription(run, 0)))!.body.toString()).toContain('memory/a');
+});
+
+test('a table of 1,600 columns and 10,000 chunks: its lines stay short', async () => {
+  const columns = Array.from({ length: 1_600 }, (_, i) => ({
+    ...describeTable('wide').columns[1]!,
+    id: i + 1,
+    name: `${'a_long_name_of_a_column_'.repeat(2)}${i}`,
+  }));
+  source = memorySource({ wide: numberedRows(10_000) });
+  source.tables.get('wide')!.description = { ...describeTable('wide'), columns };
+  const { run, orders, chunks } = await planned({ definition: definition('[wide]', 'chunk: { rows: 1 }') });
+  expect(chunks).toBe(10_000);
+  // Step Functions takes 256 KiB; the child's state is the line and the outcome
+  const longest = Math.max(...orders.map((order) => JSON.stringify(order).length));
+  expect(longest).toBeLessThan(400);
+  expect((await readFrozenTable(embedded.store, keys, run, 0)).columns).toHaveLength(1_600);
 });
 
 test('a second execution is told to go, and touches nothing', async () => {
@@ -173,7 +208,7 @@ describe('a table that cannot be planned', () => {
       const { orders, run } = await planned();
       expect(orders).toHaveLength(5);
       expect(orders.filter(isProblem)).toEqual([
-        { format: 1, sync, run, table: 1, problem: { code, message: 'table public.b: so it is' } },
+        { format: 2, sync, run, table: 1, problem: { code, message: 'table public.b: so it is' } },
       ]);
       source.beforeDescribe = () => {};
       const mended = await planned();
@@ -288,7 +323,7 @@ describe('what a newer Tidemark wrote', () => {
   test('an order is refused', async () => {
     const { orders } = await planned();
     expect(checkOrder(orders[0]!)).toBe(orders[0]);
-    expect(() => checkOrder({ ...orders[0]!, format: 2 })).toThrow(
+    expect(() => checkOrder({ ...orders[0]!, format: 3 })).toThrow(
       expect.objectContaining({ code: 'FormatTooNew' }),
     );
     expect(() => checkOrder({} as Order)).toThrow(expect.objectContaining({ code: 'FormatTooNew' }));

@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import zlib from 'node:zlib';
 import { build } from 'esbuild';
+import { uncompressSync } from 'snappy';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { TidemarkError } from '../../../../core/errors.ts';
-import { defaultCompression, loadCodec } from '../../../../core/formats/parquet/codec.ts';
+import { defaultCompression, loadCodec, snappyLiteral } from '../../../../core/formats/parquet/codec.ts';
 
 test('zstd is the default where Node has it, else snappy', async () => {
   const hasZstd = typeof zlib.zstdCompressSync === 'function';
@@ -32,6 +33,30 @@ test.each(['none', 'snappy', ...(defaultCompression() === 'zstd' ? (['zstd'] as 
         return state >>> 24;
       });
       expect(codec.compress(noise).length).toBeLessThanOrEqual(codec.bytesMax(length));
+      expect((codec.store ?? codec.compress)(noise).length).toBeLessThanOrEqual(codec.bytesMax(length));
+    }
+  },
+);
+
+test('a page stored as one literal is what snappy makes a page of again', () => {
+  for (const length of [0, 1, 60, 61, 300, 70_000, 1_100_000]) {
+    const page = Buffer.alloc(length, 'tidemark');
+    const again = uncompressSync(snappyLiteral(page), { asBuffer: true }) as Buffer;
+    expect(again.equals(page)).toBe(true);
+  }
+});
+
+test.each(['none', 'snappy', ...(defaultCompression() === 'zstd' ? (['zstd'] as const) : [])] as const)(
+  '%s: what becomes of a page lies in memory of its own, not much larger than it is',
+  async (compression) => {
+    const codec = await loadCodec(compression);
+    for (const length of [200, 20_000, 200_000]) {
+      const page = Buffer.alloc(length, 'ab');
+      const before = codec.compress(page);
+      const copy = Buffer.from(before);
+      page.fill(0);
+      expect(copy.equals(before)).toBe(true);
+      expect(before.buffer.byteLength).toBeLessThanOrEqual(Math.max(8_192, 2 * before.length));
     }
   },
 );

@@ -4,6 +4,7 @@ import { TidemarkError } from '../../../../core/errors.ts';
 import type { ColumnType } from '../../../../core/formats/column.ts';
 import { parquetFormat } from '../../../../core/formats/parquet/parquet.ts';
 import { batchesOf, batchOf, columnsOf, type Value } from '../../../support/batches.ts';
+import { randomFrom } from '../../../support/random.ts';
 import { kinds } from './kinds.ts';
 import { compressionsHere, duckdb, encode, expectRows, type Judge } from './readers.ts';
 
@@ -171,5 +172,51 @@ describe('what is refused', () => {
     const encoder = (await parquetFormat()).encoder([], {});
     encoder.finish();
     expect(caught(() => encoder.finish())).toSatisfy(code('ProtocolViolation'));
+  });
+});
+
+describe('pages', () => {
+  const columns = columnsOf({
+    id: { kind: 'int', bits: 32 },
+    body: { kind: 'string' },
+    note: [{ kind: 'bytes' }],
+  });
+  const chunk = (file: Buffer, column: number) =>
+    parquetMetadata(new Uint8Array(file).buffer).row_groups[0]!.columns[column]!.meta_data!;
+  const dataPages = (file: Buffer, column: number): number =>
+    chunk(file, column)
+      .encoding_stats!.filter(({ page_type }) => page_type === 'DATA_PAGE')
+      .reduce((sum, { count }) => sum + Number(count), 0);
+
+  test.each(compressionsHere)('large values fill several, %s', async (compression) => {
+    // a value that is a page of its own, values whose page ends with the batch's last row, NULLs at both ends
+    const large = (index: number): number => (index === 7 ? 3_000_000 : 60_000);
+    const rows = Array.from({ length: 60 }, (_, index): Value[] => [
+      index,
+      String.fromCharCode(97 + (index % 26)).repeat(large(index)) + index,
+      index % 4 === 0 || index > 56 ? null : Buffer.alloc(90_000, index),
+    ]);
+    const file = await encode(columns, batchesOf(columns, rows, 40), { compression });
+    await expectRows(judge, file, columns, rows);
+    expect(dataPages(file, 0)).toBe(2);
+    expect(dataPages(file, 1)).toBeGreaterThanOrEqual(5);
+    expect(dataPages(file, 2)).toBeGreaterThanOrEqual(4);
+  });
+
+  test('what snappy does not make smaller is stored, until it does', async () => {
+    const random = randomFrom(1);
+    const noise = (): Buffer => Buffer.from(Uint8Array.from({ length: 2_000 }, () => random() * 256));
+    const rows = Array.from({ length: 1_000 }, (_, index): Value[] => [
+      index,
+      `row ${index}`,
+      index < 300 ? noise() : Buffer.alloc(2_000, index),
+    ]);
+    const file = await encode(columns, batchesOf(columns, rows, 50), { compression: 'snappy' });
+    await expectRows(judge, file, columns, rows);
+    // 6 pages of noise; the seventh and eighth are still stored untried, the 12 that follow are compressed
+    const { total_compressed_size, total_uncompressed_size } = chunk(file, 2);
+    expect(Number(total_uncompressed_size)).toBeGreaterThan(2_000_000);
+    expect(Number(total_compressed_size)).toBeGreaterThan(8 * 100_000);
+    expect(Number(total_compressed_size)).toBeLessThan(9 * 100_000 + 120_000);
   });
 });

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { parseAddress } from '../../../../core/sources/postgres/connect.ts';
+import { parseAddress } from '../../../../core/sources/postgres/address.ts';
 import { serverFailure } from '../../../../core/sources/postgres/errors.ts';
 import { postgresSource } from '../../../../core/sources/postgres/postgres.ts';
 import { type TestPostgres, testPostgres } from '../../../support/postgres.ts';

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readCatalog } from '../../../../core/sources/postgres/catalog.ts';
-import { openSession, parseAddress, type Session } from '../../../../core/sources/postgres/connect.ts';
+import { parseAddress } from '../../../../core/sources/postgres/address.ts';
+import { openSession, type Session } from '../../../../core/sources/postgres/connect.ts';
 import { postgresSource } from '../../../../core/sources/postgres/postgres.ts';
 import { rangeQuery } from '../../../../core/sources/postgres/statement.ts';
 import type { Source } from '../../../../core/sources/source.ts';

@@ -1,0 +1,126 @@
+/** Rules that hold between options: each breach in one sentence, with its place and what is allowed. */
+import { bucketOf } from './aws-names.ts';
+import type { Credentials } from './deployed-source.ts';
+import { type Place, valueAt } from './document.ts';
+import type { Definition } from './options.ts';
+import { longestGapHours } from './schedule.ts';
+import { formatTableName, parseTableName } from './table-name.ts';
+
+export type Breach = { readonly path: readonly PropertyKey[]; readonly what: string };
+
+function tableBreaches({ tables }: Definition, raw: unknown): Breach[] {
+  const breaches: Breach[] = [];
+  const seen = new Map<string, number>();
+  tables.forEach((table, index) => {
+    const name = parseTableName(table.name);
+    const entry = valueAt(raw, ['tables', index]);
+    const written = JSON.stringify(typeof entry === 'string' ? entry : valueAt(entry, ['name']));
+    if (!name) {
+      breaches.push({
+        path: ['tables', index, 'name'],
+        what: `${written} is no table’s name; allowed: table, schema.table, or each in double quotes where it holds a dot`,
+      });
+      return;
+    }
+    const spelled = formatTableName(name);
+    const before = seen.get(spelled);
+    if (before !== undefined)
+      breaches.push({
+        path: ['tables', index],
+        what: `${written} stands already at tables[${before}]; allowed: each table once`,
+      });
+    seen.set(spelled, index);
+  });
+  return breaches;
+}
+
+/** TLS that is refused with IAM: its token would go out readable, and RDS would not take it. */
+const withoutTls = ['disable', 'prefer'];
+
+function sourceBreaches({ source }: Definition, raw: unknown, credentials: Credentials): Breach[] {
+  const { secret, iam } = source;
+  // url is looked for where it is written: a deployed function may read the file without it
+  const hasUrl = valueAt(raw, ['source', 'url']) !== undefined;
+  if (!hasUrl && !secret && !iam && credentials === 'url')
+    return [
+      {
+        path: ['source'],
+        what: 'neither url nor secret stands there; allowed: url (where the database is), secret (the ARN of a secret, for deployed functions), or both',
+      },
+    ];
+  if (source.secret_key && !secret && credentials === 'url')
+    return [
+      {
+        path: ['source', 'secret_key'],
+        what: 'stands there without source.secret; allowed: beside the secret that is encrypted with it',
+      },
+    ];
+  if (!iam) return [];
+  const path = ['source', 'iam'];
+  if (secret)
+    return [{ path, what: 'stands beside source.secret; allowed: one of both, as functions log in one way' }];
+  if (!hasUrl)
+    return [{ path, what: 'stands there without source.url; allowed: with it, as it names user and host' }];
+  if (source.url === undefined || source.url.includes('${')) return [];
+  const url = URL.canParse(source.url) ? new URL(source.url) : null;
+  // without a host, but with a user, it is no URL at all
+  const missing = url?.username === '' ? 'user' : url === null || url.hostname === '' ? 'host' : null;
+  if (missing)
+    return [
+      {
+        path: ['source', 'url'],
+        what: `names no ${missing}, which source.iam needs; allowed: postgres://user@host:port/database`,
+      },
+    ];
+  const sslMode = url?.searchParams.get('sslmode');
+  if (credentials === 'iam' && sslMode && withoutTls.includes(sslMode))
+    return [
+      {
+        path: ['source', 'url'],
+        what: `sslmode=${sslMode} does not insist on TLS, which source.iam needs; allowed: verify-full, or no sslmode, which then means the same`,
+      },
+    ];
+  return [];
+}
+
+function deployBreaches({ deploy, target, schedule }: Definition): Breach[] {
+  const breaches: Breach[] = [];
+  const resolved = !target.url.includes('${');
+  if (deploy.bucket === 'existing' && deploy.versioned !== undefined)
+    breaches.push({
+      path: ['deploy', 'versioned'],
+      what: 'says how a bucket is made, but deploy.bucket is existing; allowed: with bucket: create',
+    });
+  if (deploy.bucket === 'create' && resolved && bucketOf(target.url)?.includes('.'))
+    breaches.push({
+      path: ['target', 'url'],
+      what: 'a bucket that is made here has no dot in its name, as TLS does not cover such a host; allowed: letters, digits and hyphens, or bucket: existing',
+    });
+  const gap = schedule && !schedule.expression.includes('${') ? longestGapHours(schedule) : null;
+  const alarm = deploy.alarm_after_hours;
+  if (gap !== null && alarm !== undefined && alarm <= gap)
+    breaches.push({
+      path: ['deploy', 'alarm_after_hours'],
+      what: `${alarm} stands there, but the schedule rests for up to ${Math.ceil(gap * 100) / 100} hours, and the alarm would ring each time; allowed: more than that`,
+    });
+  const { vpc } = deploy;
+  if (vpc && vpc.availability_zones.length !== vpc.subnets.length)
+    breaches.push({
+      path: ['deploy', 'vpc', 'availability_zones'],
+      what: `${vpc.availability_zones.length} stand there, but there are ${vpc.subnets.length} subnets; allowed: the zone of each subnet, in the same order`,
+    });
+  return breaches;
+}
+
+/** @param raw the file's values, `${NAME}` as it stands: messages quote nothing else */
+export const brokenRules = (
+  definition: Definition,
+  raw: unknown,
+  place: Place,
+  credentials: Credentials,
+): string[] =>
+  [
+    ...tableBreaches(definition, raw),
+    ...sourceBreaches(definition, raw, credentials),
+    ...deployBreaches(definition),
+  ].map(({ path, what }) => `${place(path)}: ${what}`);

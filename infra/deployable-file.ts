@@ -1,0 +1,41 @@
+import { readFileSync } from 'node:fs';
+import { relative, resolve } from 'node:path';
+import { type Deployable, readToDeploy } from '../core/definition/deployable.ts';
+import { TidemarkError } from '../core/errors.ts';
+
+export type DeployableFile = Deployable & {
+  /** absolute */
+  readonly file: string;
+};
+
+/**
+ * Reads a definition in order to deploy it.
+ *
+ * @param file relative to the working directory, or absolute
+ * @param environment where the values of its references are found
+ * @throws TidemarkError DefinitionMissing, DefinitionInvalid, EnvironmentMissing
+ */
+export function readDeployableFile(
+  file: string,
+  environment: Readonly<Record<string, string | undefined>>,
+): DeployableFile {
+  const absolute = resolve(file);
+  return { ...readToDeploy(textOf(absolute), nameOf(absolute), environment), file: absolute };
+}
+
+/** As messages name it: short where it lies below the working directory. */
+export function nameOf(absolute: string): string {
+  const short = relative(process.cwd(), absolute);
+  return short.startsWith('..') ? absolute : short;
+}
+
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code !== 'ENOENT' && code !== 'EISDIR') throw cause;
+    const what = code === 'ENOENT' ? 'There is no definition' : 'A folder, not a definition, is';
+    throw new TidemarkError('DefinitionMissing', `${what} at ${nameOf(file)}.`, { cause });
+  }
+}

@@ -1,0 +1,140 @@
+import { Aws } from 'aws-cdk-lib';
+import {
+  CfnVPCEndpoint,
+  InterfaceVpcEndpoint,
+  InterfaceVpcEndpointAwsService,
+  type ISecurityGroup,
+  type ISubnet,
+  type IVpc,
+  SecurityGroup,
+  Subnet,
+  type SubnetSelection,
+  SubnetType,
+  Vpc,
+} from 'aws-cdk-lib/aws-ec2';
+import type { Construct } from 'constructs';
+import type { Definition } from '../core/definition/options.ts';
+
+/**
+ * Where the functions run that read from the source. Publish and the state machine talk to S3 and DynamoDB only, and
+ * stay outside.
+ */
+export type Network = {
+  readonly vpc: IVpc;
+  readonly vpcSubnets: SubnetSelection;
+  readonly securityGroups: ISecurityGroup[];
+};
+
+/** The app's VPC, else the definition's; null: none. */
+export function networkOf(
+  scope: Construct,
+  { name, deploy }: Definition,
+  given: {
+    readonly vpc?: IVpc;
+    readonly vpcSubnets?: SubnetSelection;
+    readonly securityGroups?: readonly ISecurityGroup[];
+  },
+): Network | null {
+  if (!given.vpc) return deploy.vpc ? namedNetwork(scope, name, deploy.vpc) : null;
+  return {
+    vpc: given.vpc,
+    vpcSubnets: given.vpcSubnets ?? { subnetType: SubnetType.PRIVATE_WITH_EGRESS },
+    securityGroups: given.securityGroups
+      ? [...given.securityGroups]
+      : [functionsSecurityGroup(scope, name, given.vpc)],
+  };
+}
+
+/** A VPC as the definition names it: nothing of it is looked up, so that synth needs no account. */
+function namedNetwork(
+  scope: Construct,
+  sync: string,
+  {
+    id,
+    availability_zones,
+    subnets,
+    security_groups,
+    route_tables,
+  }: NonNullable<Definition['deploy']['vpc']>,
+): Network {
+  const vpc = Vpc.fromVpcAttributes(scope, 'Vpc', { vpcId: id, availabilityZones: availability_zones });
+  gatewayEndpoints(scope, id, route_tables);
+  return {
+    vpc,
+    vpcSubnets: {
+      subnets: subnets.map(
+        (subnetId, index): ISubnet => Subnet.fromSubnetId(scope, `Subnet${index}`, subnetId),
+      ),
+    },
+    securityGroups:
+      security_groups.length === 0
+        ? [functionsSecurityGroup(scope, sync, vpc)]
+        : security_groups.map((group, index) =>
+            SecurityGroup.fromSecurityGroupId(scope, `SecurityGroup${index}`, group),
+          ),
+  };
+}
+
+/**
+ * Lets nobody in, and the functions out to everywhere: the database's port stands in a secret that nobody reads at
+ * deployment.
+ */
+const functionsSecurityGroup = (scope: Construct, sync: string, vpc: IVpc): SecurityGroup =>
+  new SecurityGroup(scope, 'SecurityGroup', {
+    vpc,
+    description: `The functions of Tidemark sync ${sync} that read from the source`,
+    allowAllOutbound: true,
+  });
+
+/**
+ * S3 and DynamoDB without a NAT gateway, free of charge. A route table has one such endpoint of a service at most:
+ * where another sync or team has made them, `route_tables` is left out.
+ */
+function gatewayEndpoints(scope: Construct, vpcId: string, routeTableIds: readonly string[]): void {
+  if (routeTableIds.length === 0) return;
+  for (const [id, service] of [
+    ['S3Endpoint', 's3'],
+    ['DynamodbEndpoint', 'dynamodb'],
+  ] as const) {
+    new CfnVPCEndpoint(scope, id, {
+      vpcId,
+      vpcEndpointType: 'Gateway',
+      serviceName: `com.amazonaws.${Aws.REGION}.${service}`,
+      routeTableIds: [...routeTableIds],
+    });
+  }
+}
+
+/**
+ * What functions without a way to the internet need beside S3 and DynamoDB: Plan asks Step Functions whether an
+ * execution is over, and those that read from the source fetch its secret. Each costs a few dollars a month and zone.
+ */
+export function interfaceEndpoints(
+  scope: Construct,
+  sync: string,
+  network: Network,
+  withSecret: boolean,
+): void {
+  const { vpc, vpcSubnets } = network;
+  const group = new SecurityGroup(scope, 'EndpointSecurityGroup', {
+    vpc,
+    description: `Lets the functions of Tidemark sync ${sync} reach AWS APIs`,
+    allowAllOutbound: false,
+  });
+  const services = {
+    StepFunctionsEndpoint: InterfaceVpcEndpointAwsService.STEP_FUNCTIONS,
+    ...(withSecret && { SecretsManagerEndpoint: InterfaceVpcEndpointAwsService.SECRETS_MANAGER }),
+  };
+  for (const [id, service] of Object.entries(services)) {
+    const endpoint = new InterfaceVpcEndpoint(scope, id, {
+      vpc,
+      service,
+      subnets: vpcSubnets,
+      securityGroups: [group],
+      open: false,
+    });
+    for (const functions of network.securityGroups) {
+      endpoint.connections.allowDefaultPortFrom(functions, 'the functions of the sync');
+    }
+  }
+}

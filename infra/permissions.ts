@@ -1,0 +1,206 @@
+/**
+ * What each function and the state machine may do: the calls that its code makes, on the keys that it makes them
+ * with, and nothing else. test/infra/permissions.test.ts holds both the table of all of it and the calls of a real
+ * run against this.
+ */
+import { Arn, ArnFormat, Aws } from 'aws-cdk-lib';
+import { Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { type Keys, keysOf, type Target, tableFolder } from '../core/objects/keys.ts';
+
+type TableName = Parameters<typeof tableFolder>[0];
+
+/** What a sync's functions work on. ARNs may be tokens. */
+export type Territory = {
+  readonly sync: string;
+  readonly target: Target;
+  readonly tables: readonly TableName[];
+  readonly ledgerArn: string;
+  readonly bucketArn: string;
+  /** of the bucket's KMS key; null: S3's own encryption */
+  readonly bucketKeyArn: string | null;
+  readonly stateMachineArn: string;
+  readonly executionsArn: string;
+  /** of what those need that read from the source */
+  readonly source: readonly PolicyStatement[];
+};
+
+/**
+ * IAM takes 10,240 characters of inline policies a role. A function has at most three resources a table; with this
+ * many characters for one of each, and what an ARN adds, that is a good half of it.
+ */
+const tableCharactersMax = 1500;
+const arnCharacters = 40;
+
+/**
+ * Patterns of the folders of a sync's tables, as narrow as fits into a role: each table, else each schema, else all
+ * that look like a table.
+ */
+export function tablePatterns({ prefix }: Target, tables: readonly TableName[]): readonly string[] {
+  const folders = tables.map(tableFolder);
+  const schemas = [...new Set(folders.map((folder) => `${folder.split('.')[0]}.*`))];
+  const fits = (patterns: readonly string[]) =>
+    patterns.reduce((sum, pattern) => sum + arnCharacters + prefix.length + pattern.length, 0) <=
+    tableCharactersMax;
+  return ([folders, schemas].find(fits) ?? ['*.*']).map((pattern) => `${prefix}${pattern}`);
+}
+
+const allow = (actions: string[], resources: string[], conditions?: Record<string, unknown>) =>
+  new PolicyStatement({ actions, resources, ...(conditions && { conditions }) });
+
+/** Items by their partition key: even in a ledger that is shared, a sync has its own items only. */
+const onLedger = ({ ledgerArn }: Territory, partition: string, actions: readonly string[]) =>
+  allow(
+    actions.map((action) => `dynamodb:${action}`),
+    [ledgerArn],
+    { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [partition] } },
+  );
+
+const itemsOfSync = ({ sync }: Territory): string => `SYNC#${sync}`;
+const logsOfSync = ({ sync }: Territory): string => `RUN#${sync}#*`;
+
+/** Objects by patterns of their keys. */
+const onObjects = ({ bucketArn }: Territory, action: string, patterns: readonly string[]) =>
+  allow(
+    [`s3:${action}`],
+    patterns.map((pattern) => `${bucketArn}/${pattern}`),
+  );
+
+/**
+ * To list those keys, and to be told of one that it is not there: without s3:ListBucket for it S3 answers 403 instead
+ * of 404. For a missing object S3 takes the object's key as `s3:prefix`.
+ */
+const seeing = ({ bucketArn }: Territory, patterns: readonly string[]) =>
+  allow(['s3:ListBucket'], [bucketArn], { StringLike: { 's3:prefix': [...patterns] } });
+
+/** S3 asks for these in the caller's name. Decrypt also serves HEAD with a checksum, and a Copy's source. */
+const withBucketKey = ({ bucketKeyArn }: Territory): PolicyStatement[] =>
+  bucketKeyArn === null
+    ? []
+    : [
+        allow(['kms:Decrypt', 'kms:GenerateDataKey'], [bucketKeyArn], {
+          StringEquals: { 'kms:ViaService': `s3.${regionOf(bucketKeyArn)}.${Aws.URL_SUFFIX}` },
+        }),
+      ];
+
+const regionOf = (arn: string): string => Arn.split(arn, ArnFormat.SLASH_RESOURCE_NAME).region ?? Aws.REGION;
+
+const stagedOfSync = (keys: Keys): string => `${keys.stagingOfSync}*`;
+/** The plans of a run's tables, and what is frozen beside them. */
+const tablePlansOf = (keys: Keys): string => keys.tablePlan('*', 0).replace(/[^/]+$/, '*');
+const resultsOf = (keys: Keys): string => `${keys.results('*')}/*`;
+
+export function planPermissions(territory: Territory): PolicyStatement[] {
+  const keys = keysOf(territory.target, territory.sync);
+  const tables = tablePatterns(territory.target, territory.tables);
+  const staged = stagedOfSync(keys);
+  const tablePlans = tablePlansOf(keys);
+  const manifests = tables.map((table) => `${table}/manifests/*`);
+  const pointers = tables.map((table) => `${table}/current.json`);
+  return [
+    onLedger(territory, itemsOfSync(territory), ['GetItem', 'PutItem', 'UpdateItem']),
+    onObjects(territory, 'GetObject', [tablePlans, ...manifests, ...pointers]),
+    onObjects(territory, 'PutObject', [tablePlans, keys.plan('*', '*'), ...pointers]),
+    onObjects(territory, 'DeleteObject', [staged]),
+    seeing(territory, [staged, tablePlans, ...manifests, ...pointers]),
+    ...withBucketKey(territory),
+    allow(['states:DescribeExecution'], [territory.executionsArn]),
+    ...territory.source,
+  ];
+}
+
+export function copyChunkPermissions(territory: Territory): PolicyStatement[] {
+  const keys = keysOf(territory.target, territory.sync);
+  const staged = stagedOfSync(keys);
+  const tablePlans = tablePlansOf(keys);
+  const data = tablePatterns(territory.target, territory.tables).map((table) => `${table}/data/*`);
+  return [
+    // is the run still running?
+    onLedger(territory, itemsOfSync(territory), ['GetItem']),
+    onLedger(territory, logsOfSync(territory), ['GetItem', 'PutItem', 'Query']),
+    onObjects(territory, 'GetObject', [tablePlans, staged, ...data]),
+    onObjects(territory, 'PutObject', [staged, ...data]),
+    onObjects(territory, 'DeleteObject', [staged]),
+    seeing(territory, [tablePlans, staged, ...data]),
+    ...withBucketKey(territory),
+    ...territory.source,
+  ];
+}
+
+export function publishPermissions(territory: Territory): PolicyStatement[] {
+  const keys = keysOf(territory.target, territory.sync);
+  const tables = tablePatterns(territory.target, territory.tables);
+  const staged = stagedOfSync(keys);
+  const ofRuns = [tablePlansOf(keys), resultsOf(keys)];
+  // data, manifests and the pointer: all that there is in a table's folder
+  const ofTables = tables.map((table) => `${table}/*`);
+  return [
+    onLedger(territory, itemsOfSync(territory), ['GetItem', 'UpdateItem']),
+    onLedger(territory, logsOfSync(territory), ['Query']),
+    onObjects(territory, 'GetObject', [staged, ...ofRuns, ...ofTables]),
+    onObjects(territory, 'PutObject', ofTables),
+    onObjects(territory, 'DeleteObject', [staged, ...tables.map((table) => `${table}/data/*`)]),
+    seeing(territory, [staged, ...ofRuns, ...ofTables]),
+    ...withBucketKey(territory),
+  ];
+}
+
+/**
+ * The state machine calls the functions, walks the plan, writes the children's results, and starts, watches, stops
+ * and redrives its children. CDK cannot know the bucket, which the Map gets from its input.
+ *
+ * @see https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html
+ */
+export function stateMachinePermissions(
+  territory: Territory,
+  functionArns: readonly string[],
+): PolicyStatement[] {
+  const keys = keysOf(territory.target, territory.sync);
+  const results = resultsOf(keys);
+  return [
+    allow(['lambda:InvokeFunction'], [...functionArns]),
+    onObjects(territory, 'GetObject', [keys.plan('*', '*'), results]),
+    allow(
+      ['s3:PutObject', 's3:ListMultipartUploadParts', 's3:AbortMultipartUpload'],
+      [`${territory.bucketArn}/${results}`],
+    ),
+    ...withBucketKey(territory),
+    allow(['states:StartExecution'], [territory.stateMachineArn]),
+    allow(
+      ['states:DescribeExecution', 'states:StopExecution', 'states:RedriveExecution'],
+      [territory.executionsArn, childrenOf(territory.executionsArn)],
+    ),
+  ];
+}
+
+/** Children of a Map Run are executions of `<state machine>/<label of the Map>`. */
+const childrenOf = (executionsArn: string): string => executionsArn.replace(/:\*$/, '/*');
+
+/** Lambda writes a function's log in its role's name. */
+export const logPermissions = (logGroupArn: string): PolicyStatement =>
+  allow(['logs:CreateLogStream', 'logs:PutLogEvents'], [logGroupArn]);
+
+/**
+ * Lambda connects a function to a VPC in its role's name. The functions' own code, which has the same role, is
+ * denied these.
+ *
+ * @see https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
+ */
+export function vpcPermissions(functionArn: string): PolicyStatement[] {
+  const actions = [
+    'ec2:CreateNetworkInterface',
+    'ec2:DescribeNetworkInterfaces',
+    'ec2:DescribeSubnets',
+    'ec2:DeleteNetworkInterface',
+    'ec2:AssignPrivateIpAddresses',
+    'ec2:UnassignPrivateIpAddresses',
+  ];
+  return [
+    allow(actions, ['*']),
+    new PolicyStatement({
+      effect: Effect.DENY,
+      actions,
+      resources: ['*'],
+      conditions: { ArnEquals: { 'lambda:SourceFunctionArn': functionArn } },
+    }),
+  ];
+}

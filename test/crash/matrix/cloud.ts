@@ -1,0 +1,125 @@
+/**
+ * Where the cases happen: an object store and a ledger, with a wire under the clients that the product gets, in two
+ * makes. In memory a world is copied at no cost, so that all cases run there; a part of them runs on the embedded S3 and
+ * DynamoDB too. (Both makes are held against each other by tests of their own.)
+ */
+import type { AttributeValue } from '@aws-sdk/client-dynamodb';
+import type { S3ClientConfig } from '@aws-sdk/client-s3';
+import { unmarshall } from '@aws-sdk/util-dynamodb';
+import type { Format } from '../../../core/formats/format.ts';
+import { parquetFormat } from '../../../core/formats/parquet/parquet.ts';
+import { dynamodbClient, dynamodbLedger } from '../../../core/ledger/dynamodb.ts';
+import type { Ledger } from '../../../core/ledger/ledger.ts';
+import { s3Client, s3Store } from '../../../core/objects/s3.ts';
+import type { ObjectStore } from '../../../core/objects/store.ts';
+import { emptyTable, perform, type Table } from '../../support/memory-dynamodb/table.ts';
+import { clientConfigOf } from '../../support/memory-dynamodb.ts';
+import { type MemoryS3, memoryS3, type SdkRequest, type SdkResponse } from '../../support/memory-s3.ts';
+import { promptRetries, wireUp } from '../../support/sdk-faults.ts';
+
+/** The objects of a bucket as somebody sees them who needs no API for it. */
+export type Objects = {
+  keys(): string[];
+  /** Differs with everything that was ever under the key; undefined: nothing is there. */
+  stampOf(key: string): unknown;
+  bodyOf(key: string): Buffer;
+};
+
+/** A bucket and a ledger of their own. What is looked at past the product passes no wire. */
+export type Place = Objects & {
+  readonly bucket: string;
+  readonly store: ObjectStore;
+  readonly ledger: Ledger;
+  /** every item of the ledger, as it stands there */
+  items(): Promise<Record<string, unknown>[]>;
+  /** Another place with the same content. */
+  copy(): Promise<Place>;
+  drop(): void;
+};
+
+export type MatrixCloud = {
+  readonly format: Format;
+  place(): Promise<Place>;
+  stop(): Promise<void>;
+};
+
+/** As often as the product's clients try by themselves. */
+export const triesMax = { s3: 5, dynamodb: 6 };
+
+type Content = { readonly s3: MemoryS3; table: Table };
+
+export async function memoryCloud(): Promise<MatrixCloud> {
+  const contents = new Map<string, Content>();
+  const contentOf = (name: string): Content => {
+    const found = contents.get(name);
+    if (!found) throw new Error(`no place ${name}: it was dropped`);
+    return found;
+  };
+  const dynamodb = dynamodbClient({
+    ...clientConfigOf((operation) => {
+      const content = contentOf(String(operation.input.TableName));
+      const step = perform(content.table, operation);
+      content.table = step.table;
+      return step.answer;
+    }),
+    retryStrategy: promptRetries(triesMax.dynamodb),
+  });
+  const s3 = s3Client({
+    ...storeConfigOf((request) => contentOf(request.path.split('/')[1]!).s3.answer(request)),
+    retryStrategy: promptRetries(triesMax.s3),
+  });
+  wireUp(dynamodb, 'dynamodb');
+  wireUp(s3, 's3');
+  let places = 0;
+
+  function placeOf(content: Omit<Content, 's3'>, objects: MemoryS3['objects']): Place {
+    const name = `place-${++places}`;
+    const bucket = memoryS3({ bucket: name });
+    for (const [key, { body, sha256, contentType, metadata }] of objects) {
+      const checksum: Record<string, string> = sha256 ? { 'x-amz-checksum-sha256': sha256 } : {};
+      const headers = { ...metadata, ...checksum, 'content-type': contentType };
+      bucket.answer({ method: 'PUT', path: `/${name}/${key}`, headers, body });
+    }
+    contents.set(name, { s3: bucket, table: content.table });
+    return {
+      bucket: name,
+      store: s3Store(s3, name),
+      ledger: dynamodbLedger(dynamodb, name),
+      keys: () => [...bucket.objects.keys()],
+      stampOf: (key) => bucket.objects.get(key),
+      bodyOf: (key) => bucket.objects.get(key)!.body,
+      items: async () =>
+        [...contentOf(name).table.values()].flatMap((partition) =>
+          [...partition.values()].map((item) => unmarshall(item as Record<string, AttributeValue>)),
+        ),
+      copy: async () => placeOf(contentOf(name), bucket.objects),
+      drop: () => contents.delete(name),
+    };
+  }
+
+  return {
+    format: await parquetFormat({ compression: 'none' }),
+    place: async () => placeOf({ table: emptyTable }, new Map()),
+    async stop() {
+      dynamodb.destroy();
+      s3.destroy();
+    },
+  };
+}
+
+function storeConfigOf(answer: (request: SdkRequest) => SdkResponse): S3ClientConfig {
+  const requestHandler = {
+    handle: async (request: SdkRequest) => ({ response: answer(request) }),
+    updateHttpClientConfig: () => {},
+    httpHandlerConfigs: () => ({}),
+    destroy: () => {},
+  };
+  return {
+    endpoint: 'http://127.0.0.1',
+    forcePathStyle: true,
+    region: 'us-east-1',
+    credentials: { accessKeyId: 'memory', secretAccessKey: 'memory' },
+    requestHandler: requestHandler as unknown as NonNullable<S3ClientConfig['requestHandler']>,
+    signer: { sign: async (request: unknown) => request } as unknown as NonNullable<S3ClientConfig['signer']>,
+  };
+}

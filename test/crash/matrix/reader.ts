@@ -1,0 +1,77 @@
+/** Somebody who looks at what is published all the time, and notes what was wrong with it. */
+import { sha256Of } from '../../../core/objects/checksum.ts';
+import type { Pointer } from '../../../core/publish/pointer.ts';
+import { rowsOfFile } from '../../core/copy/chunk-fixture.ts';
+import type { Row } from '../../support/memory-source.ts';
+import type { Objects } from './cloud.ts';
+
+export type Snapshot = { readonly pointer: Pointer; readonly files: readonly Buffer[] };
+
+export type Reader = {
+  /** Looks at every table, now. */
+  look(): void;
+  /** the snapshots of a table that were seen, in order */
+  seen(table: string): readonly Snapshot[];
+  readonly wrong: readonly string[];
+};
+
+/** @param pointers table → the key of its `current.json` */
+export function readerOf(place: Objects, pointers: ReadonlyMap<string, string>): Reader {
+  const wrong: string[] = [];
+  const seen = new Map<string, Snapshot[]>([...pointers.keys()].map((table) => [table, []]));
+  const stamps = new Map<string, unknown>();
+
+  function open(table: string, at: string): void {
+    const pointer: Pointer = JSON.parse(place.bodyOf(at).toString('utf8'));
+    const before = seen.get(table)!.at(-1)?.pointer;
+    if (before && pointer.version <= before.version) {
+      wrong.push(`${table}: version ${pointer.version} after version ${before.version}`);
+    }
+    const files: Buffer[] = [];
+    for (const { key, bytes, checksum } of pointer.files) {
+      if (place.stampOf(key) === undefined) {
+        wrong.push(`${table}: version ${pointer.version} names ${key}, which is missing`);
+        continue;
+      }
+      const body = place.bodyOf(key);
+      if (body.length !== bytes || `sha256:${sha256Of([body])}` !== checksum) {
+        wrong.push(`${table}: version ${pointer.version}: ${key} is not what it says`);
+      }
+      files.push(body);
+    }
+    seen.get(table)!.push({ pointer, files });
+  }
+
+  return {
+    wrong,
+    seen: (table) => seen.get(table)!,
+    look() {
+      for (const [table, key] of pointers) {
+        const stamp = place.stampOf(key);
+        if (stamp === undefined) {
+          if (seen.get(table)!.length > 0) wrong.push(`${table}: current.json has gone`);
+          continue;
+        }
+        if (stamps.get(table) !== stamp) {
+          stamps.set(table, stamp);
+          open(table, key);
+        }
+        // who opened the snapshot before this one may still be reading it
+        for (const { pointer } of seen.get(table)!.slice(-2)) {
+          const missing = pointer.files.find((file) => place.stampOf(file.key) === undefined);
+          if (missing) wrong.push(`${table}: ${missing.key} of version ${pointer.version} was deleted`);
+        }
+      }
+    },
+  };
+}
+
+const decoded = new Map<string, Promise<Row[]>>();
+
+/** The rows of a Parquet file, by a reader that is not ours; the same bytes are read once. */
+export function rowsOf(body: Buffer): Promise<Row[]> {
+  const sha256 = sha256Of([body]);
+  const known = decoded.get(sha256) ?? rowsOfFile(body);
+  decoded.set(sha256, known);
+  return known;
+}

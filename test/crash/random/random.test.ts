@@ -1,0 +1,42 @@
+/**
+ * Exactly once, under schedules that a seed makes up: several faults at once, at any call, over several runs. What is
+ * checked after every single step is written in lake-view.ts and ledger-view.ts; many more seeds at leisure:
+ * `npm run test:crash -- --seeds 10000`.
+ */
+import { describe, expect, test } from 'vitest';
+import { allFaults } from './faults.ts';
+import { simulate } from './simulate.ts';
+
+/** Always the same ones, so that a failure says something of the change at hand; TIDEMARK_SEED begins elsewhere. */
+const from = Number(process.env.TIDEMARK_SEED ?? 1);
+/** About a minute on two cores that have nothing else to do. */
+const seeds = 600;
+
+describe('random schedules', () => {
+  test(`of ${seeds} seeds lose, double and change no row`, { timeout: 600_000 }, async () => {
+    const { exitCode, stdout, stderr } = await simulate({ seeds, from });
+    expect(exitCode, `${stdout}\n${stderr}`).toBe(0);
+    expect(stdout).toContain(`${seeds} seeds, `);
+    expect(stdout).toContain('0 lost, 0 doubled, 0 changed, 0 other violations');
+    // every kind of fault has struck, and every twentieth seed went the same way twice
+    for (const fault of allFaults) expect(stdout).toMatch(new RegExp(`\\b${fault} [1-9]`));
+    expect(stdout).toContain(`${seeds / 20} seeds replayed`);
+  });
+
+  test.for([7, 1207])('seed %i goes the same way in another process', async (seed) => {
+    const [one, other] = await Promise.all([simulate({ seed }), simulate({ seed })]);
+    const traceOf = (text: string): string[] => text.split('\n').slice(0, -2);
+    expect(traceOf(one.stdout).length).toBeGreaterThan(100);
+    expect(traceOf(one.stdout)).toEqual(traceOf(other.stdout));
+  });
+
+  test('a wrong word is refused', async () => {
+    const [number, fault] = await Promise.all([
+      simulate({ seeds: -1 }),
+      simulate({ only: ['dies of boredom' as never] }),
+    ]);
+    expect([number.exitCode, fault.exitCode]).toEqual([2, 2]);
+    expect(number.stderr).toContain('--seeds is to be a whole number');
+    expect(fault.stderr).toContain('dies of boredom is none of dies before');
+  });
+});

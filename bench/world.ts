@@ -44,6 +44,8 @@ export type World = {
   copyChunkOf(checkout: string, table: TableName): Promise<string>;
   /** What copy-chunk is told, for each of so many chunks of a new run. */
   orders(table: TableName, chunks: number): Promise<unknown[]>;
+  /** where the chunk functions' files are */
+  readonly lakeFolder: string;
   /** Forgets what the runs so far have written. */
   clearLake(): Promise<void>;
   stop(): Promise<void>;
@@ -98,6 +100,7 @@ export async function makeWorld(
 
     const client = dynamodbClient({ endpoint: dynamodb.endpoint, region, credentials });
     const ledger = dynamodbLedger(client, ledgerTable);
+    const lakeFolder = join(folder, 's3/lake/bench');
     let runs = 0;
     let scratches = 0;
     return {
@@ -149,9 +152,8 @@ export async function makeWorld(
           description: plan.description,
         }));
       },
-      async clearLake() {
-        await rm(join(folder, 's3/lake/bench'), { recursive: true, force: true });
-      },
+      lakeFolder,
+      clearLake: () => rm(lakeFolder, { recursive: true, force: true }),
       async stop() {
         client.destroy();
         await stop();

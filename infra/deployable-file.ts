@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
 import { type Deployable, readToDeploy } from '../core/definition/deployable.ts';
+import type { Credentials } from '../core/definition/deployed-source.ts';
 import { TidemarkError } from '../core/errors.ts';
 
 export type DeployableFile = Deployable & {
@@ -13,14 +14,16 @@ export type DeployableFile = Deployable & {
  *
  * @param file relative to the working directory, or absolute
  * @param environment where the values of its references are found
+ * @param given what the app has of its own to log in with, whatever the definition says
  * @throws TidemarkError DefinitionMissing, DefinitionInvalid, EnvironmentMissing
  */
 export function readDeployableFile(
   file: string,
   environment: Readonly<Record<string, string | undefined>>,
+  given?: Credentials,
 ): DeployableFile {
   const absolute = resolve(file);
-  return { ...readToDeploy(textOf(absolute), nameOf(absolute), environment), file: absolute };
+  return { ...readToDeploy(textOf(absolute), nameOf(absolute), environment, given), file: absolute };
 }
 
 /** As messages name it: short where it lies below the working directory. */

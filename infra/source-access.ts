@@ -25,7 +25,11 @@ export function sourceAccess(
   }
   switch (credentials) {
     case 'secret':
-      return { kind: 'secret', secretArn: source.secret!, secretKeyArn: keyArn };
+      return {
+        kind: 'secret',
+        secretArn: source.secret!,
+        secretKeyArn: keyArn ?? source.secret_key ?? null,
+      };
     case 'iam':
       return {
         kind: 'iam',

@@ -1,4 +1,4 @@
-import template from './sync.asl.json' with { type: 'json' };
+import { readFileSync } from 'node:fs';
 
 /** A value of a definition in the Amazon States Language, as `JSON.stringify` takes it. */
 export type AslValue =
@@ -40,8 +40,8 @@ export type StateMachineSettings = {
  * @throws Error the template has a placeholder that is not known here, or lacks one that is
  */
 export function stateMachineDefinition(settings: StateMachineSettings): AslDefinition {
-  // the type that is inferred for the file has fields that only some of its objects have, as undefined ones
-  return fillIn(template as unknown as AslDefinition, valuesOf(settings));
+  const template = readFileSync(new URL('./sync.asl.json', import.meta.url), 'utf8');
+  return fillIn(JSON.parse(template), valuesOf(settings));
 }
 
 function valuesOf({ retry, ...settings }: StateMachineSettings): ReadonlyMap<string, string | number> {

@@ -49,7 +49,7 @@ export type SyncPipelineProps = {
   readonly accessLogs?: IBucket;
   /** The secret to log in to the source with, in place of the one that `source.secret` names. */
   readonly sourceSecret?: ISecret;
-  /** The key of that secret, where it is one of your own. Default: `sourceSecret.encryptionKey`. */
+  /** The key of that secret, where it is one of your own. Default: `sourceSecret.encryptionKey`, `source.secret_key`. */
   readonly sourceSecretKey?: IKey;
   /** Where the functions run that read from the source. Default: `deploy.vpc`, else outside of any VPC. */
   readonly vpc?: IVpc;
@@ -59,7 +59,7 @@ export type SyncPipelineProps = {
   readonly securityGroups?: readonly ISecurityGroup[];
   /**
    * Make interface endpoints for Step Functions (and Secrets Manager), for subnets without a way to the internet.
-   * Default: false.
+   * Default: `deploy.vpc.interface_endpoints`, which is false.
    */
   readonly interfaceEndpoints?: boolean;
   /** Topics that are told of failed runs and of the alarm, beside `deploy.notify`. */
@@ -107,7 +107,11 @@ export class SyncPipeline extends Construct {
   constructor(scope: Construct, id: string, props: SyncPipelineProps) {
     super(scope, id);
     const stack = Stack.of(this);
-    const deployable = readDeployableFile(props.definitionFile, props.environment ?? process.env);
+    const deployable = readDeployableFile(
+      props.definitionFile,
+      props.environment ?? process.env,
+      props.sourceSecret && 'secret',
+    );
     const { definition, file } = deployable;
     const { name: sync, deploy } = definition;
     const logRetention: RetentionDays = props.logRetention ?? deploy.log_days;
@@ -121,7 +125,7 @@ export class SyncPipeline extends Construct {
     const access = sourceAccess(deployable, props);
     const network = networkOf(this, definition, props);
     this.securityGroups = network?.securityGroups ?? [];
-    if (network && props.interfaceEndpoints) {
+    if (network && (props.interfaceEndpoints ?? deploy.vpc?.interface_endpoints)) {
       interfaceEndpoints(this, sync, network, access.kind === 'secret');
     }
 

@@ -63,6 +63,12 @@ const vpc = z
       .describe(
         'Of the subnets: gateway endpoints for S3 and DynamoDB are made in them. Left out: the VPC has them, or a NAT gateway.',
       ),
+    interface_endpoints: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Make interface endpoints for Step Functions, and with `source.secret` for Secrets Manager: for subnets without a NAT gateway, where the VPC has none. AWS charges for each by the hour and zone.',
+      ),
   })
   .optional()
   .describe('Where the functions run to reach a database that is not public.');

@@ -1,6 +1,6 @@
 import { App, Stack } from 'aws-cdk-lib';
 import { Topic } from 'aws-cdk-lib/aws-sns';
-import { SyncPipeline } from '../../infra/index.ts';
+import { SyncPipeline } from 'tidemark';
 
 const app = new App();
 const stack = new Stack(app, 'Web', { env: { account: '111122223333', region: 'eu-central-1' } });

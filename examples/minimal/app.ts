@@ -1,5 +1,5 @@
 import { App, Stack } from 'aws-cdk-lib';
-import { SyncPipeline } from '../../infra/index.ts';
+import { SyncPipeline } from 'tidemark';
 
 const app = new App();
 const stack = new Stack(app, 'Shop');

@@ -1,14 +1,10 @@
 import { App, Stack } from 'aws-cdk-lib';
 import { Peer, Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2';
-import { SyncPipeline } from '../../infra/index.ts';
+import { SyncPipeline } from 'tidemark';
 
 const app = new App();
 const stack = new Stack(app, 'Erp');
-const sync = new SyncPipeline(stack, 'Sync', {
-  definitionFile: 'tidemark.yaml',
-  // these subnets have no NAT gateway: Plan reaches Step Functions through an endpoint
-  interfaceEndpoints: true,
-});
+const sync = new SyncPipeline(stack, 'Sync', { definitionFile: 'tidemark.yaml' });
 
 // the database lets the functions in
 const database = SecurityGroup.fromSecurityGroupId(stack, 'Database', 'sg-0123456789abcdef0');

@@ -15,10 +15,13 @@ export type Endpoints = { readonly s3?: string; readonly dynamodb?: string; read
 
 export const functionArn = (name: string): string => `arn:aws:lambda:${region}:${accountId}:function:${name}`;
 
+/** TypeScript in the project, JavaScript in the package that is made of it. */
+const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+
 /** Writes the sandbox's program to `file`, whole or not at all. */
 export async function writeSandboxProgram(file: string): Promise<void> {
   const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(new URL('./sandbox.ts', import.meta.url))],
+    entryPoints: [fileURLToPath(new URL(`./sandbox.${extension}`, import.meta.url))],
     bundle: true,
     platform: 'node',
     format: 'cjs',

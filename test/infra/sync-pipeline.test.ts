@@ -62,7 +62,7 @@ function golden(stack: Synthesized): unknown {
 describe('the golden template', () => {
   test.each(['tidemark-shop', 'tidemark-shop-data'])('%s', async (name) => {
     const text = `${JSON.stringify(golden(stacks[name]!), null, 1)}\n`;
-    await expect(text).toMatchFileSnapshot(`golden/${name}.json`);
+    await expect(text).toMatchFileSnapshot(`golden/${name}.template.txt`);
   });
 });
 

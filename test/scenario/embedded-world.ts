@@ -22,6 +22,15 @@ import { type ExecutionEvent, noticesOf, scheduleOf } from './template.ts';
 import type { World } from './world.ts';
 
 const sync = 'scenario';
+/** It may have ended by itself since it was seen. */
+function killed(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
 /** Until the state machine has noticed. */
 const strikePauseMs = 500;
 
@@ -127,7 +136,7 @@ export async function embeddedWorld(): Promise<World> {
 
     whileSandboxesDie: (work) =>
       work(async () => {
-        for (const pid of sandboxesOf(process.pid)) process.kill(pid, 'SIGKILL');
+        for (const pid of sandboxesOf(process.pid)) killed(pid);
         await sleep(strikePauseMs);
       }),
 

@@ -42,7 +42,7 @@ export async function httpProxy(
     const body = await wholeOf(request);
     const about = `${request.url} ${body.toString('latin1', 0, 2000)}`;
     const proxied = { command: commandOf(request), about };
-    if (judge(proxied, 'before') === 'drop') return void request.destroy();
+    if (judge(proxied, 'before') === 'drop') return void request.socket.destroy();
     const { method, url: path, headers } = request;
     const answer = await new Promise<http.IncomingMessage>((resolve, reject) => {
       http
@@ -51,12 +51,12 @@ export async function httpProxy(
         .end(body);
     });
     const content = await wholeOf(answer);
-    if (judge(proxied, 'after') === 'drop') return void request.destroy();
+    if (judge(proxied, 'after') === 'drop') return void request.socket.destroy();
     response.writeHead(answer.statusCode!, answer.headers).end(content);
   }
 
   const server = http.createServer((request, response) => {
-    pass(request, response).catch(() => request.destroy());
+    pass(request, response).catch(() => request.socket.destroy());
   });
   server.keepAliveTimeout = 120_000;
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));

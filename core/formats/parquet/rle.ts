@@ -1,3 +1,5 @@
+import { viewOf } from './plain.ts';
+
 /**
  * Parquet's hybrid of run-length encoding and bit packing, for dictionary indexes.
  * Source: https://github.com/apache/parquet-format/blob/master/Encodings.md
@@ -34,6 +36,7 @@ export function writeHybrid(
   // a run that is worth it covers every eighth value at least once: the others need no look
   for (let at = 0; at < count; at += 8) {
     const value = indexes[at]!;
+    if (value !== indexes[at + 1] && at > 0 && value !== indexes[at - 1]) continue;
     let next = at + 1;
     while (next < count && indexes[next] === value) next++;
     let first = at;
@@ -87,6 +90,7 @@ function writePacked(
   const groups = (to - from + 7) >>> 3;
   let end = writeVarint(groups * 2 + 1, out, start);
   const packedEnd = end + groups * bitWidth;
+  const view = viewOf(out, out.length);
   // values are packed from the lowest bit on; a value may straddle two words
   let word = 0;
   let bits = 0;
@@ -95,10 +99,7 @@ function writePacked(
     word |= value << bits;
     bits += bitWidth;
     if (bits >= 32) {
-      out[end] = word;
-      out[end + 1] = word >>> 8;
-      out[end + 2] = word >>> 16;
-      out[end + 3] = word >>> 24;
+      view.setInt32(end, word, true);
       end += 4;
       bits -= 32;
       word = value >>> (bitWidth - bits);

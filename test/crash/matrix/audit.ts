@@ -2,7 +2,7 @@
 import type { Part, Run, TableHead } from '../../../core/ledger/ledger.ts';
 import { sha256Of } from '../../../core/objects/checksum.ts';
 import type { Row } from '../../support/memory-source.ts';
-import type { Objects } from './cloud.ts';
+import type { Sights } from './cloud.ts';
 import { type Reader, rowsOf } from './reader.ts';
 import { rowsOfSnapshot, tables } from './world.ts';
 
@@ -20,7 +20,7 @@ export const newTally = (): Tally => ({ cases: 0, lost: 0, doubled: 0, changed: 
 
 /** What is looked at. */
 export type Audited = {
-  readonly place: Objects & { items(): Promise<Record<string, unknown>[]> };
+  readonly place: Sights;
   readonly reader: Reader;
   /** that the source holds */
   readonly snapshot: number;
@@ -109,7 +109,7 @@ export async function faultsOf(
   world.reader.look();
   const { parts, runs, heads, head } = await ledgerOf(world);
   const files = world.place.keys();
-  const wrong = [...world.reader.wrong, ...faultsOfLogs(parts)];
+  const wrong = [...world.reader.wrong, ...(await world.reader.early()), ...faultsOfLogs(parts)];
   const run = head?.run ?? '';
   if (runs.get(run)?.status !== 'published') wrong.push(`the newest run is ${runs.get(run)?.status}`);
   const running = [...runs.values()].filter(({ status }) => status === 'running');

@@ -25,13 +25,17 @@ export type Objects = {
   bodyOf(key: string): Buffer;
 };
 
+/** Both sides, as somebody from outside sees them. */
+export type Sights = Objects & {
+  /** every item of the ledger, as it stands there now */
+  items(): Promise<Record<string, unknown>[]>;
+};
+
 /** A bucket and a ledger of their own. What is looked at past the product passes no wire. */
-export type Place = Objects & {
+export type Place = Sights & {
   readonly bucket: string;
   readonly store: ObjectStore;
   readonly ledger: Ledger;
-  /** every item of the ledger, as it stands there */
-  items(): Promise<Record<string, unknown>[]>;
   /** Another place with the same content. */
   copy(): Promise<Place>;
   drop(): void;

@@ -91,13 +91,17 @@ async function faultsIn(home: string, tally: Tally): Promise<string[]> {
   const database = await startDynamodb({ folder: join(home, 'dynamodb') });
   const client = new DynamoDBClient({ endpoint: database.endpoint, region, credentials });
   const bucket = join(home, 's3', 'lake');
-  const objects = folderObjects(bucket);
   const keys = keysOf({ bucket: 'lake', prefix: 'lake/' }, sync);
-  const reader = readerOf(objects, new Map(tables.map((table) => [table, keys.pointer(tableName(table))])));
+  const place = {
+    ...folderObjects(bucket),
+    async items() {
+      const page = await client.send(new ScanCommand({ TableName: ledgerTable, ConsistentRead: true }));
+      return (page.Items ?? []).map((item) => unmarshall(item));
+    },
+  };
+  const reader = readerOf(place, new Map(tables.map((table) => [table, keys.pointer(tableName(table))])));
   try {
-    const { Items } = await client.send(new ScanCommand({ TableName: ledgerTable, ConsistentRead: true }));
-    const items = async () => (Items ?? []).map((item) => unmarshall(item));
-    const wrong = await faultsOf({ place: { ...objects, items }, reader, snapshot }, tally, {
+    const wrong = await faultsOf({ place, reader, snapshot }, tally, {
       mayLeaveStaging: false,
     });
     for (const table of tables) {

@@ -4,6 +4,7 @@ import { faultsOf, type Tally } from './audit.ts';
 import { type Invocation, isTransient, type Trouble } from './fault.ts';
 import { afterwards, nextRun, withinLimit } from './fault-cases.ts';
 import { begin, kindOf, type Stage } from './stages.ts';
+import { isWrite } from './ways.ts';
 import { answered, copyToEnd, fromPlan, fromPublish, redriven, type World } from './world.ts';
 
 /** What happens while the old attempt sleeps. */
@@ -49,8 +50,8 @@ export function sleeperCases(stages: readonly Stage[]): OverlapCase[] {
     stage.calls.flatMap((call, at) =>
       (['before', 'after'] as const).flatMap((sleeps) =>
         meanwhiles
-          // after a call is nearly before the next one: half of the moments each, and all for the first two
-          .filter((_, i) => i < 2 || (at + i) % 2 === (sleeps === 'before' ? 0 : 1))
+          // after a call that reads is nearly before the next one: half of the moments each, save for the first two
+          .filter((_, i) => isWrite(call) || i < 2 || (at + i) % 2 === (sleeps === 'before' ? 0 : 1))
           .filter((meanwhile) => stage.planned || !meanwhile.includes('redriven'))
           .map((meanwhile) => ({
             title: `${stage.name} sleeps ${sleeps} call ${at} (${kindOf(call)}) while ${meanwhile}`,

@@ -3,7 +3,7 @@ import { sha256Of } from '../../../core/objects/checksum.ts';
 import type { Pointer } from '../../../core/publish/pointer.ts';
 import { rowsOfFile } from '../../core/copy/chunk-fixture.ts';
 import type { Row } from '../../support/memory-source.ts';
-import type { Objects } from './cloud.ts';
+import type { Sights } from './cloud.ts';
 
 export type Snapshot = { readonly pointer: Pointer; readonly files: readonly Buffer[] };
 
@@ -13,13 +13,25 @@ export type Reader = {
   /** the snapshots of a table that were seen, in order */
   seen(table: string): readonly Snapshot[];
   readonly wrong: readonly string[];
+  /** Snapshots that were shown before the ledger had them. */
+  early(): Promise<string[]>;
 };
 
 /** @param pointers table → the key of its `current.json` */
-export function readerOf(place: Objects, pointers: ReadonlyMap<string, string>): Reader {
+export function readerOf(place: Sights, pointers: ReadonlyMap<string, string>): Reader {
   const wrong: string[] = [];
   const seen = new Map<string, Snapshot[]>([...pointers.keys()].map((table) => [table, []]));
   const stamps = new Map<string, unknown>();
+  const early: Promise<string[]>[] = [];
+
+  /** The head is the truth, and its version only grows: what is shown must be there by now. */
+  async function earlierThanHead(table: string, { version, runs }: Pointer): Promise<string[]> {
+    const items = await place.items();
+    const head = items.find(({ sk }) => sk === `TABLE#public.${table}`);
+    const isTrue =
+      Number(head?.version ?? 0) > version || (head?.version === version && head.snapshotRun === runs.at(-1));
+    return isTrue ? [] : [`${table}: version ${version} was shown before the ledger had it`];
+  }
 
   function open(table: string, at: string): void {
     const pointer: Pointer = JSON.parse(place.bodyOf(at).toString('utf8'));
@@ -40,10 +52,12 @@ export function readerOf(place: Objects, pointers: ReadonlyMap<string, string>):
       files.push(body);
     }
     seen.get(table)!.push({ pointer, files });
+    early.push(earlierThanHead(table, pointer).catch((error: unknown) => [String(error)]));
   }
 
   return {
     wrong,
+    early: async () => (await Promise.all(early)).flat(),
     seen: (table) => seen.get(table)!,
     look() {
       for (const [table, key] of pointers) {

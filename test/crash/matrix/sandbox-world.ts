@@ -25,10 +25,11 @@ import { type RunningLambda, startLambda } from '../../../local/lambda.ts';
 import { startS3 } from '../../../local/s3.ts';
 import { startStepFunctions } from '../../../local/step-functions.ts';
 import { compareWithSource } from '../../support/compare-with-source.ts';
-import { httpProxy } from '../../support/http-proxy.ts';
+import { httpProxy, type Verdict } from '../../support/http-proxy.ts';
 import type { TestPostgres } from '../../support/postgres.ts';
 import { postgresProxy } from '../../support/postgres-proxy.ts';
 import { type Audited, faultsOf, newTally, type Tally } from './audit.ts';
+import type { Sights } from './cloud.ts';
 import { folderObjects } from './folder-objects.ts';
 import { readerOf } from './reader.ts';
 import { placeOfKey, rowsOfSnapshot, sync, tableName, tables } from './world.ts';
@@ -71,8 +72,9 @@ const sqlKind = (text: string): string => {
   return text === 'startup' || text === 'password' ? `SQL ${text}` : 'SQL query';
 };
 
+/** A part's partition is named after its run: what it is stands in its sort key. */
 const itemKind = (about: string): string =>
-  /"S":"(HEAD|RUN#|TABLE#|CHUNK#)/.exec(about)?.[1]?.replace('#', '') ?? '';
+  ['CHUNK', 'TABLE', 'RUN', 'HEAD'].find((kind) => new RegExp(`"S":"${kind}[#"]`).test(about)) ?? '';
 
 export async function sandboxWorld(postgres: TestPostgres): Promise<SandboxWorld> {
   const home = await mkdtemp(join(tmpdir(), 'tidemark-sandboxes-'));
@@ -87,16 +89,21 @@ export async function sandboxWorld(postgres: TestPostgres): Promise<SandboxWorld
   let armed: Kill | null = null;
   let killed = 0;
 
-  /** Which function calls: one child at a time runs, so one sandbox at a time works. */
-  const judge = (kind: string, moment: 'before' | 'after'): 'pass' | 'drop' => {
+  /** which of its kind, and of its function, a request is */
+  let numbers = new WeakMap<object, number>();
+  const judge = (kind: string, request: object, moment: 'before' | 'after'): Verdict => {
     look();
+    // one child at a time runs, so one sandbox at a time works
     const busy = lambda?.sandboxes().find(({ requestId }) => requestId !== null);
     if (!busy) return 'pass';
     const { functionName } = busy;
     const same = (one: Seen): boolean => one.kind === kind && one.functionName === functionName;
-    const calls = moment === 'before' ? seen.push({ functionName, kind }) : seen.length;
-    const number = seen.slice(0, calls).filter(same).length - 1;
-    const isHere = armed !== null && same(armed) && armed.moment === moment && number === armed.nth;
+    if (moment === 'before') {
+      numbers.set(request, seen.filter(same).length);
+      seen.push({ functionName, kind });
+    }
+    const isHere =
+      armed !== null && same(armed) && armed.moment === moment && numbers.get(request) === armed.nth;
     if (!isHere) return 'pass';
     armed = null;
     killed++;
@@ -116,19 +123,21 @@ export async function sandboxWorld(postgres: TestPostgres): Promise<SandboxWorld
     }),
   );
   const s3Proxy = use(
-    await httpProxy(s3.endpoint, ({ command, about }, moment) =>
-      judge(`${command} ${placeOfKey(about)}`, moment),
+    await httpProxy(s3.endpoint, (request, moment) =>
+      judge(`${request.command} ${placeOfKey(request.about)}`, request, moment),
     ),
   );
   const dynamodbProxy = use(
-    await httpProxy(dynamodb.endpoint, ({ command, about }, moment) =>
-      judge(`${command} ${itemKind(about)}`, moment),
+    await httpProxy(dynamodb.endpoint, (request, moment) =>
+      judge(`${request.command} ${itemKind(request.about)}`, request, moment),
     ),
   );
-  const sfnProxy = use(await httpProxy(engine.endpoint, ({ command }, moment) => judge(command, moment)));
+  const sfnProxy = use(
+    await httpProxy(engine.endpoint, (request, moment) => judge(request.command, request, moment)),
+  );
   const sqlProxy = use(await postgresProxy(Number(new URL(postgres.url).port)));
-  sqlProxy.onRequest = ({ text }, _number, moment) => {
-    judge(sqlKind(text), moment);
+  sqlProxy.onRequest = (request, _number, moment) => {
+    judge(sqlKind(request.text), request, moment);
   };
 
   const url = new URL(postgres.url);
@@ -190,19 +199,18 @@ part: { rows: 2 }
     }
   };
 
-  const objects = folderObjects(join(home, 's3', bucket));
-  const keys = keysOf({ bucket, prefix: 'lake/' }, sync);
-  const newReader = () =>
-    readerOf(objects, new Map(tables.map((table) => [table, keys.pointer(tableName(table))])));
-  const audited: Audited & { snapshot: number } = {
-    place: {
-      ...objects,
-      async items() {
-        const page = await database.send(new ScanCommand({ TableName: ledgerTable, ConsistentRead: true }));
-        return (page.Items ?? []).map((item) => unmarshall(item));
-      },
+  const sights: Sights = {
+    ...folderObjects(join(home, 's3', bucket)),
+    async items() {
+      const page = await database.send(new ScanCommand({ TableName: ledgerTable, ConsistentRead: true }));
+      return (page.Items ?? []).map((item) => unmarshall(item));
     },
-    reader: newReader(),
+  };
+  const keys = keysOf({ bucket, prefix: 'lake/' }, sync);
+  const pointers = new Map(tables.map((table) => [table, keys.pointer(tableName(table))]));
+  const audited: Audited & { snapshot: number } = {
+    place: sights,
+    reader: readerOf(sights, pointers),
     snapshot: 0,
   };
   const look = () => audited.reader.look();
@@ -214,6 +222,7 @@ part: { rows: 2 }
     },
     kill(kill) {
       seen = [];
+      numbers = new WeakMap();
       armed = kill;
     },
     killed: () => killed,

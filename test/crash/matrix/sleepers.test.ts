@@ -10,7 +10,7 @@ test('an old attempt that wakes up does no harm, whenever it fell asleep and wha
   const cloud = await memoryCloud();
   const tally = newTally();
   const cases = sleeperCases(await stagesOfRun(cloud));
-  expect(cases.length).toBeGreaterThan(600);
+  expect(cases.length).toBeGreaterThan(750);
   const wrong = await runOverlapCases(cases, tally);
   await cloud.stop();
   say('old attempts that wake up', tally);

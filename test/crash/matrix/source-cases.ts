@@ -24,16 +24,16 @@ const faults: readonly { readonly fault: PostgresFault; appliesTo(request: Postg
   { fault: 'too many', appliesTo: ({ text }) => text === 'startup' },
 ];
 
-/** Of a server on this machine: it says something within this time, or it is taken for dead. */
-const silenceMsMax = 400;
+/** An attempt that will meet silence does not wait for it as long as the product does. */
+const silenceMsMax = 1_500;
 
 /** @param url of the server; each snapshot has a database of its own there: `snapshot2` */
-export function sourceThrough(url: string, port: number): SourceOf {
+export function sourceThrough(url: string, port: number, options: { silenceMsMax?: number } = {}): SourceOf {
   return (snapshot) => {
     const proxied = new URL(url);
     proxied.port = String(port);
     proxied.pathname = `/snapshot${snapshot()}`;
-    return postgresSource({ url: proxied.href, silenceMsMax });
+    return postgresSource({ url: proxied.href, ...options });
   };
 }
 
@@ -84,7 +84,10 @@ async function sourceCase(url: string, one: SourceCase, number: number, tally: T
   const wrong: string[] = [];
   await withProxy(url, world, async (proxy) => {
     proxy.arm(at, fault);
+    const patient = world.sourceOf;
+    if (fault === 'silent') world.sourceOf = sourceThrough(url, proxy.port, { silenceMsMax });
     const ended = await begin(stage, world, null).ended;
+    world.sourceOf = patient;
     if (proxy.requests.length <= at) wrong.push('the fault was not met');
     if (ended.kind === 'failed') {
       if (!isTransient(ended.error)) wrong.push(`it failed for good: ${(ended.error as Error).stack}`);

@@ -41,14 +41,15 @@ const is =
   (...commands: string[]) =>
   ({ command }: WireCall): boolean =>
     commands.includes(command);
-const writing = is('PutObject', 'CopyObject', 'DeleteObjects', 'PutItem', 'UpdateItem');
+/** Whether a call changes something. */
+export const isWrite = is('PutObject', 'CopyObject', 'DeleteObjects', 'PutItem', 'UpdateItem');
 const isConditional = ({ service, input }: WireCall): boolean =>
   service === 's3' && (input.IfNoneMatch !== undefined || input.IfMatch !== undefined);
 const hasBody = is('GetObject', 'ListObjectsV2', 'GetItem', 'Query', 'UpdateItem');
 
 const late = (landing: Landing): Way => ({
   name: `no answer, and it takes effect ${landing}`,
-  appliesTo: writing,
+  appliesTo: isWrite,
   ends: 'failed',
   landing,
   async act(_call, tries, send, hand) {
@@ -59,7 +60,7 @@ const late = (landing: Landing): Way => ({
 
 const twin = (landing: Landing): Way => ({
   name: `sent twice, the first one takes effect ${landing}`,
-  appliesTo: writing,
+  appliesTo: isWrite,
   ends: 'mended',
   landing,
   async act(_call, tries, send, hand) {
@@ -142,7 +143,7 @@ export const ways: readonly Way[] = [
   },
   {
     name: 'every try takes effect, every answer lost',
-    appliesTo: writing,
+    appliesTo: isWrite,
     ends: 'failed',
     async act(_call, _tries, send) {
       await send();
@@ -166,7 +167,7 @@ export const ways: readonly Way[] = [
   refusal(503, 'ServiceUnavailable', 'always', onDynamodb),
   {
     name: 'took effect, then 500',
-    appliesTo: writing,
+    appliesTo: isWrite,
     ends: 'mended',
     async act(call, tries, send) {
       const answer = await send();

@@ -34,7 +34,7 @@ export const tableName = (table: string) => ({ schema: 'public', table });
 
 /** What a key, or a text in which it stands, is about. */
 export function placeOfKey(key: string): string {
-  const text = decodeURIComponent(key);
+  const text = key.replaceAll('%2F', '/');
   if (text.includes('/results/')) return 'results';
   if (text.includes('-description.json')) return 'description';
   if (text.includes('/tables/')) return 'table plan';

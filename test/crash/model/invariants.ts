@@ -114,10 +114,12 @@ function headFault(
   const version = before?.version ?? 0;
   if ((before?.claimedBy ?? '') > (after.claimedBy ?? ''))
     return `${name}: an older run has claimed the table again`;
-  if (same(before?.snapshot ?? null, after.snapshot)) {
-    return after.version === version ? null : `${name}: the version moved without its snapshot`;
+  const run = after.snapshot?.run;
+  if (run === before?.snapshot?.run) {
+    const isSame = after.version === version && same(before?.snapshot ?? null, after.snapshot);
+    return isSame ? null : `${name}: the head moved to the run ${run} that it showed already`;
   }
-  const run = after.snapshot!.run;
+  if (!run) return `${name}: the head lost its snapshot`;
   if (after.version !== version + 1) return `${name}: version ${after.version} follows version ${version}`;
   if (before?.claimedBy !== run)
     return `${name}: run ${run} moved the head, which ${before?.claimedBy} has claimed`;

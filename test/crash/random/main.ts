@@ -24,21 +24,27 @@ const replayEvery = 20;
 const traceMax = 60;
 const progressMs = 10_000;
 
-const { values } = parseArgs({
-  options: {
-    seeds: { type: 'string', default: '100' },
-    from: { type: 'string', default: '1' },
-    seed: { type: 'string' },
-    workers: { type: 'string', default: String(availableParallelism()) },
-    failures: { type: 'string', default: '10' },
-    only: { type: 'string' },
-  },
-});
-
 function refuse(message: string): never {
   process.stderr.write(`${message}\n`);
   return process.exit(2);
 }
+
+const options = {
+  seeds: { type: 'string', default: '100' },
+  from: { type: 'string', default: '1' },
+  seed: { type: 'string' },
+  workers: { type: 'string', default: String(availableParallelism()) },
+  failures: { type: 'string', default: '10' },
+  only: { type: 'string' },
+} as const;
+
+const values = (() => {
+  try {
+    return parseArgs({ options }).values;
+  } catch (error) {
+    return refuse(String(error));
+  }
+})();
 
 function whole(name: 'seeds' | 'from' | 'seed' | 'workers' | 'failures'): number {
   const value = Number(values[name]);
@@ -47,7 +53,7 @@ function whole(name: 'seeds' | 'from' | 'seed' | 'workers' | 'failures'): number
 }
 
 const faultNamed = (name: string): Fault =>
-  allFaults.find((fault) => fault === name) ?? refuse(`--only: ${name} is none of ${allFaults.join(', ')}`);
+  allFaults.find((fault) => fault === name) ?? refuse(`--only: ${name} is none of ${allFaults.join('; ')}`);
 
 const single = values.seed !== undefined;
 const first = single ? whole('seed') : whole('from');

@@ -13,7 +13,7 @@ const from = Number(process.env.TIDEMARK_SEED ?? 1);
 const seeds = 600;
 
 describe('random schedules', () => {
-  test(`of ${seeds} seeds lose, double and change no row`, { timeout: 600_000 }, async () => {
+  test(`of ${seeds} seeds lose, double and change no row`, { timeout: 1_800_000 }, async () => {
     const { exitCode, stdout, stderr } = await simulate({ seeds, from });
     expect(exitCode, `${stdout}\n${stderr}`).toBe(0);
     expect(stdout).toContain(`${seeds} seeds, `);

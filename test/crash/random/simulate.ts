@@ -14,6 +14,7 @@ export type SimulationOptions = {
   readonly seeds?: number;
   readonly from?: number;
   readonly seed?: number;
+  readonly workers?: number;
   readonly failures?: number;
   readonly only?: readonly Fault[];
 };
@@ -22,10 +23,9 @@ const here = fileURLToPath(new URL('../../..', import.meta.url));
 
 /** Runs seeds and waits for the end. @param root of the repository, or of the copy */
 export function simulate(options: SimulationOptions, root: string = here): Promise<Simulated> {
-  const words = Object.entries(options).flatMap(([name, value]) => [
-    `--${name}`,
-    Array.isArray(value) ? value.join(';') : String(value),
-  ]);
+  const words = Object.entries(options).map(
+    ([name, value]) => `--${name}=${Array.isArray(value) ? value.join(';') : value}`,
+  );
   const program = join(root, 'test/crash/random/main.ts');
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, ['--import', 'tsx', program, ...words], {

@@ -115,7 +115,7 @@ export function simulation(seed: number, format: Format, only: readonly Fault[] 
     executions: () => made.machine.executions,
     character: () => ({
       skewMs: dice.between(-3000, 3000),
-      limitMs: made.budget > 0 && dice.chance(0.25) ? dice.between(100, 3000) : 900_000,
+      limitMs: made.budget > 0 && dice.chance(0.35) ? dice.between(100, 1500) : 900_000,
     }),
     failed(actor, error) {
       made.trace.push(`      ${actor.name} failed: ${error}`);

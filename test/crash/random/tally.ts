@@ -41,7 +41,7 @@ export function tally(): Tally {
       const [lost, doubled, changed] = ['row lost', 'row doubled', 'row changed'].map(failedBy);
       const others = failed.length - lost! - doubled! - changed!;
       return [
-        `${grouped(seeds)} seeds, ${grouped(struck)} faults (${kinds.map(([kind, count]) => `${kind} ${grouped(count)}`).join(', ')})`,
+        `${grouped(seeds)} seeds, ${grouped(struck)} faults (${kinds.map(([kind, count]) => `${kind} ${grouped(count)}`).join('; ')})`,
         `${grouped(steps)} steps`,
         `${grouped(snapshots)} snapshots`,
         `${grouped(rows)} rows compared`,

@@ -97,7 +97,7 @@ export const sabotages: readonly Sabotage[] = [
   {
     name: 'another attempt’s part is taken for one’s own',
     patch: { file: commit, take: 'if (part.attempt.id !== attempt.id) {', put: 'if (part.n !== n) {' },
-    only: ['falls asleep', 'overtime', 'source written'],
+    only: ['falls asleep', 'overtime'],
     broken: ['log'],
   },
   {

@@ -59,7 +59,9 @@ beforeAll(async () => {
   const folder = join(outside, 'app');
   mkdirSync(folder);
   writeFileSync(join(folder, 'package.json'), '{"name":"app","private":true,"type":"module"}\n');
-  const versions = ['aws-cdk-lib', 'constructs'].map((name) => `${name}@${devDependencies[name]}`);
+  const versions = ['aws-cdk-lib', 'constructs', '@types/node'].map(
+    (name) => `${name}@${devDependencies[name]}`,
+  );
   await must(
     folder,
     'npm',
@@ -130,7 +132,7 @@ describe('the construct', () => {
           'es2023',
           '--strict',
           '--types',
-          '',
+          'node',
           '--outDir',
           'out',
           'app.ts',

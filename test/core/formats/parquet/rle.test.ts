@@ -71,6 +71,20 @@ test('a column of one value takes a few bytes', () => {
   expect(writeHybrid(new Int32Array(16_384), 16_384, 1, out, 0)).toBe(4);
 });
 
+test('runs between other values are found, wherever they begin', () => {
+  for (let shift = 0; shift < 8; shift++) {
+    const values = Array.from({ length: 40 }, (_, run) => [
+      ...Array.from({ length: shift }, (_, index) => (run * 7 + index * 11 + 1) % 64),
+      ...new Array<number>(100).fill((run * 5) % 64),
+    ]).flat();
+    const out = Buffer.alloc(hybridBytesMax(values.length, 6));
+    const end = writeHybrid(Int32Array.from(values), values.length, 6, out, 0);
+    expect(decode(out.subarray(0, end), 6, values.length)).toEqual(values);
+    // a run takes 3 bytes, and up to two packed groups of 1 + 6 bytes before it; packed, it would take 75
+    expect(end).toBeLessThan(40 * 18);
+  }
+});
+
 test('the width of indexes', () => {
   expect([1, 2, 3, 4, 5, 256, 257, 65_536].map(bitWidthOf)).toEqual([1, 1, 2, 2, 3, 8, 9, 16]);
 });

@@ -55,7 +55,7 @@ export type LakeBucketProps = {
 /** A version that was overwritten or deleted is kept for so long, where versions are kept. */
 const noncurrentDays = 30;
 
-/** A run that is this old is refused, not continued: core never needs what this rule deletes. */
+/** A run that began 60 days ago is not gone on with (core/plan/start-run.ts): nothing that this deletes is needed. */
 const stagingDays = 90;
 
 /**

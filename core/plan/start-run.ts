@@ -17,6 +17,12 @@ export type RunStart =
   | { readonly status: 'skipped'; readonly run: string; readonly execution: string };
 
 /**
+ * A run that began longer ago is not gone on with: its staging may lose files to the bucket's lifecycle (90 days, see
+ * infra/lake-bucket.ts), and among them ones that are committed and not renamed yet.
+ */
+const runDaysMax = 60;
+
+/**
  * Decides which run the execution works on, and makes it so.
  *
  * The sync's head names the newest run and the execution that works on it. No clock and no lease: whether that
@@ -28,7 +34,7 @@ export type RunStart =
  *   the head's execution is me              → go on (a repeated or redriven Plan)
  *   the head's execution is alive           → skipped
  *   it is over                              → adopt its run: what is committed counts
- *   I would go on or adopt, but under another definition, or adopt although fresh is asked for
+ *   I would go on or adopt, but under another definition, or a run of long ago, or adopt although fresh is asked for
  *                                           → abandon its run, then a new one
  *
  * A run never goes on under another definition: its tables are known by their places in the one that it began with.
@@ -53,6 +59,12 @@ export async function startRun(
     totals: null,
   });
 
+  /** A redriven execution has asked for fresh in its beginning; what it has begun since is its own. */
+  const mayGoOn = (found: Run, isMine: boolean): boolean =>
+    found.fingerprint === request.fingerprint &&
+    (isMine || !request.fresh) &&
+    nowMs() - Date.parse(found.startedAt) < runDaysMax * 86_400_000;
+
   async function begin(seen: SyncHead | null, abandoned: string | null): Promise<RunStart | null> {
     const run = newRunId(seen?.run ?? null, nowMs());
     if (!(await ledger.moveHead(sync, seen, { run, execution }))) return null;
@@ -74,7 +86,7 @@ export async function startRun(
     // whoever abandoned it (I, perhaps) died before the next run began
     if (found?.status === 'abandoned') return begin(head, isMine ? found.run : null);
     if (!isMine && !(await isOver(head.execution))) return skipped;
-    if (found && (found.fingerprint !== request.fingerprint || (request.fresh && !isMine))) {
+    if (found && !mayGoOn(found, isMine)) {
       const ended = await ledger.endRun(sync, found.run, {
         status: 'abandoned',
         endedAt: new Date(nowMs()).toISOString(),

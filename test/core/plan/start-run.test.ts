@@ -23,12 +23,13 @@ const isOver = async (execution: string) => over.has(`${sync}/${execution}`);
 const end = (execution: string) => over.add(`${sync}/${execution}`);
 
 type Options = Partial<Omit<RunRequest, 'sync' | 'execution'>>;
+let nowMs = Date.now;
 const start = (execution: string, options: Options = {}, via: Ledger = ledger): Promise<RunStart> =>
   startRun(
     via,
     { sync, execution, fresh: false, fingerprint: 'f1', tables: ['public.a'], ...options },
     isOver,
-    Date.now,
+    () => nowMs(),
   );
 
 async function working(execution: string, options?: Options) {
@@ -86,6 +87,24 @@ describe('which run', () => {
     expect(await ledger.head(sync)).toEqual({ run: first.run.run, execution: 'E2' });
     // the one that it was taken from is redriven
     expect(await start('E1')).toEqual({ status: 'skipped', run: first.run.run, execution: 'E2' });
+  });
+
+  test('a new one, where the last one began two months ago: its staging may be gone', async () => {
+    const { run } = await working('E1');
+    end('E1');
+    const daysLater = (days: number) => () => Date.now() + days * 86_400_000;
+    try {
+      nowMs = daysLater(59);
+      expect(await working('E2')).toMatchObject({ abandoned: null, run: { run: run.run } });
+      end('E2');
+      nowMs = daysLater(61);
+      const third = await working('E3');
+      expect(third.abandoned).toBe(run.run);
+      expect(third.run.run > run.run).toBe(true);
+      expect(await ledger.run(sync, run.run)).toMatchObject({ status: 'abandoned' });
+    } finally {
+      nowMs = Date.now;
+    }
   });
 
   test('none, where an old execution is redriven whose run another one has published', async () => {

@@ -1,4 +1,5 @@
 import type { Part, Run } from '../core/ledger/ledger.ts';
+import { isOfLongAgo, runDaysMax } from '../core/plan/start-run.ts';
 import type { Cloud, Execution } from './cloud.ts';
 import { isAlive } from './executions.ts';
 import { partName } from './progress.ts';
@@ -55,8 +56,11 @@ function howItEnded(execution: Execution | null): string {
   }
 }
 
-const whyAbandoned = (left: Run, run: Run): string =>
-  left.fingerprint === run.fingerprint ? 'another execution began anew' : 'the definition has changed since';
+function whyAbandoned(left: Run, run: Run): string {
+  if (left.fingerprint !== run.fingerprint) return 'the definition has changed since';
+  if (isOfLongAgo(left, Date.parse(run.startedAt))) return `it began more than ${runDaysMax} days ago`;
+  return 'another execution began anew';
+}
 
 /** Says that an execution has left the run that it worked on for a new one. */
 export const changeLines = (left: Run, run: Run): string[] => [

@@ -20,7 +20,10 @@ export type RunStart =
  * A run that began longer ago is not gone on with: its staging may lose files to the bucket's lifecycle (90 days, see
  * infra/lake-bucket.ts), and among them ones that are committed and not renamed yet.
  */
-const runDaysMax = 60;
+export const runDaysMax = 60;
+
+export const isOfLongAgo = (run: Pick<Run, 'startedAt'>, nowMs: number): boolean =>
+  nowMs - Date.parse(run.startedAt) > runDaysMax * 86_400_000;
 
 /**
  * Decides which run the execution works on, and makes it so.
@@ -61,9 +64,7 @@ export async function startRun(
 
   /** A redriven execution has asked for fresh in its beginning; what it has begun since is its own. */
   const mayGoOn = (found: Run, isMine: boolean): boolean =>
-    found.fingerprint === request.fingerprint &&
-    (isMine || !request.fresh) &&
-    nowMs() - Date.parse(found.startedAt) < runDaysMax * 86_400_000;
+    found.fingerprint === request.fingerprint && (isMine || !request.fresh) && !isOfLongAgo(found, nowMs());
 
   async function begin(seen: SyncHead | null, abandoned: string | null): Promise<RunStart | null> {
     const run = newRunId(seen?.run ?? null, nowMs());

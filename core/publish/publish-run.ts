@@ -138,6 +138,8 @@ export async function publishRun(
     }
   }
   if (incomplete.length > 0) {
+    // abandoned meanwhile: what is missing was swept, and nobody waits for it any more
+    if ((await knownRun(ledger, sync, run)).status !== 'running') return { status: 'over', sync, run };
     const known = await reasons();
     const named = incomplete
       .slice(0, namedMax)

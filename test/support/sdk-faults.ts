@@ -54,11 +54,19 @@ export function wireUp(client: { readonly middlewareStack: object }, service: st
         if (!wire) return next(args);
         const command = (context.commandName ?? '').replace(/Command$/, '');
         call ??= { service, command, input: args.input as Record<string, unknown> };
-        return wire(call, ++tries, () => next(args));
+        return wire(call, ++tries, async () => received(await next(args)));
       };
     },
     { step: 'deserialize', priority: 'low', name: 'wire' },
   );
+}
+
+/** An answer that nobody reads would keep its connection, until none is left: it is read here, and handed on whole. */
+async function received({ response }: WireAnswer): Promise<WireAnswer> {
+  if (response.body === undefined || response.body instanceof Uint8Array) return { response };
+  const body = Readable.from([await wholeBody(response.body)], { objectMode: false });
+  // a response of the SDK is known by its class
+  return { response: Object.assign(Object.create(Object.getPrototypeOf(response)), response, { body }) };
 }
 
 type RetryToken = { getRetryCount(): number; getRetryDelay(): number };

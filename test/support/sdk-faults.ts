@@ -32,6 +32,9 @@ const current = new AsyncLocalStorage<Wire>();
 /** Has the requests of everything that `work` does, however it branches, pass the wire. */
 export const throughWire = <T>(wire: Wire, work: () => Promise<T>): Promise<T> => current.run(wire, work);
 
+/** What the test itself asks, also where an attempt's request makes it ask: it passes no wire. */
+export const pastWire = <T>(work: () => Promise<T>): Promise<T> => current.exit(work);
+
 type Deserializing = { readonly input: object };
 type Stack = {
   add(

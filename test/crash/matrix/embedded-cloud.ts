@@ -18,7 +18,7 @@ import { s3Client, s3Store } from '../../../core/objects/s3.ts';
 import { credentials, region } from '../../../local/account.ts';
 import { startDynamodb } from '../../../local/dynamodb.ts';
 import { startS3 } from '../../../local/s3.ts';
-import { promptRetries, wireUp } from '../../support/sdk-faults.ts';
+import { pastWire, promptRetries, wireUp } from '../../support/sdk-faults.ts';
 import { type MatrixCloud, type Place, triesMax } from './cloud.ts';
 import { folderObjects } from './folder-objects.ts';
 
@@ -89,7 +89,7 @@ export async function embeddedCloud(): Promise<MatrixCloud> {
       bucket: name,
       store: s3Store(s3, name),
       ledger: dynamodbLedger(dynamodb, name),
-      items: async () => (await itemsOf(name)).map((item) => unmarshall(item)),
+      items: async () => (await pastWire(() => itemsOf(name))).map((item) => unmarshall(item)),
       async copy() {
         const copied = `place-${++places}`;
         // the store never writes into a file, and knows an object by its file's size and time: links will do

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readCatalog } from '../../../../core/sources/postgres/catalog.ts';
 import { parseAddress } from '../../../../core/sources/postgres/address.ts';
+import { readCatalog } from '../../../../core/sources/postgres/catalog.ts';
 import { openSession, type Session } from '../../../../core/sources/postgres/connect.ts';
 import { postgresSource } from '../../../../core/sources/postgres/postgres.ts';
 import { rangeQuery } from '../../../../core/sources/postgres/statement.ts';

@@ -94,7 +94,7 @@ function zstd(): (page: Uint8Array) => Uint8Array {
   return (page) => {
     const chunkSize = Math.min(zstdOutputBytes, zstdBytesMax(page.length));
     const compressed = compressSync(page, { params, pledgedSrcSize: page.length, chunkSize });
-    // a small page lies in a buffer that has room for a larger one
-    return compressed.length * 2 < compressed.buffer.byteLength ? Buffer.from(compressed) : compressed;
+    // a small page lies in a buffer that has room for a larger one; Buffer.from would take it into its pool
+    return compressed.length * 2 < compressed.buffer.byteLength ? new Uint8Array(compressed) : compressed;
   };
 }

@@ -59,7 +59,7 @@ tables: [public.events]
 target: { url: "s3://lake/${name}" }
 chunk: { rows: 30000 }
 part: { rows: 2500 }
-retry: { attempts: 30, kind: fixed }
+retry: { attempts: 30, kind: fixed, interval_seconds: 1 }
 `,
   );
   const args = ['--config', config, '--home', home];
@@ -131,7 +131,7 @@ describe('killed at random moments', () => {
   test(`the whole process group: run again, it goes on and copies only the rest (TIDEMARK_SEED=${seed})`, async () => {
     const { home, table, start, run } = await world('group');
     let adopted = 0;
-    for (let round = 0; round < 5; round++) {
+    for (let round = 0; round < 3; round++) {
       const running = start('run');
       const moreFiles = Math.floor(random() * 12);
       await untilFiles(home, table, dataFiles(home, table).length + moreFiles);

@@ -70,8 +70,10 @@ export async function startRun(
     const run = newRunId(seen?.run ?? null, nowMs());
     if (!(await ledger.moveHead(sync, seen, { run, execution }))) return null;
     const item = await ledger.createRun(runItem(run));
-    // an adopter that was quicker than this sleepy write may have begun the run under another definition
-    return item.executions[0] === execution ? { status: 'working', run: item, abandoned } : null;
+    // quicker than this sleepy write, an adopter, or this execution's own next Plan after a deployment, may have begun
+    // the run under another definition
+    const isMine = item.executions[0] === execution && item.fingerprint === request.fingerprint;
+    return isMine ? { status: 'working', run: item, abandoned } : null;
   }
 
   async function decide(): Promise<RunStart | null> {

@@ -219,6 +219,25 @@ describe('an execution that died between the head and the run’s item', () => {
   });
 });
 
+test('a Plan that sleeps while a deployment changes the definition, and its own next try begins the run', async () => {
+  const first = await working('E1');
+  await publish(first.run.run);
+  const changed = { fingerprint: 'f2', tables: ['public.b', 'public.a'] };
+  // head, run, moveHead, and then the run's item
+  const pause = pauseAt(3, 'before');
+  const old = start('E2', {}, gated('ledger', ledger, pause.gate));
+  await pause.asleep;
+  expect(pause.calls.at(-1)).toBe('ledger.createRun');
+  const { run } = await working('E2', changed);
+  expect(run).toMatchObject({ executions: ['E2'], ...changed });
+  pause.wake();
+  const woken = await old;
+  // it may give way or begin a run of its own, but tables are never known by their places in another definition
+  expect(woken.status === 'working' && woken.run.run === run.run).toBe(false);
+  expect(woken).toMatchObject({ run: { fingerprint: 'f1', tables: ['public.a'] } });
+  expect(await ledger.run(sync, run.run)).toMatchObject(changed);
+});
+
 describe('races', () => {
   const executions = Array.from({ length: 20 }, (_, i) => `N${i}`);
 

@@ -10,6 +10,7 @@ import { keysOf, parseTarget } from '../core/objects/keys.ts';
 import { s3Client, s3Store } from '../core/objects/s3.ts';
 import type { ObjectStore } from '../core/objects/store.ts';
 import { functionName, ledgerName, stateMachineName } from '../infra/names.ts';
+import { credentialsOf, nameOf, regionOf, said, unreachableStep } from './aws-access.ts';
 import type { Cloud } from './cloud.ts';
 import { stateMachine } from './state-machine.ts';
 import type { CloudRequest } from './surroundings.ts';
@@ -43,10 +44,6 @@ export function consoleOf(executionArn: string): string | null {
 
 type Place = { readonly partition: string; readonly account: string; readonly region: string };
 
-const nameOf = (error: unknown): string => (error instanceof Error ? error.name : String(error));
-const said = (error: unknown): string =>
-  error instanceof Error && error.message ? `: ${error.message}` : '';
-
 const denying = new Set([
   'AccessDeniedException',
   'KmsAccessDeniedException',
@@ -67,32 +64,6 @@ const answers = new Set(['ExecutionDoesNotExist', 'ExecutionNotRedrivable', 'Sta
 function resourceOf(input: object): string | undefined {
   const { executionArn, mapRunArn, stateMachineArn, TableName } = input as Partial<Record<string, string>>;
   return executionArn ?? mapRunArn ?? stateMachineArn ?? TableName;
-}
-
-/** @throws TidemarkError EnvironmentMissing */
-async function regionOf(client: SFNClient): Promise<string> {
-  try {
-    return await client.config.region();
-  } catch (error) {
-    throw new TidemarkError(
-      'EnvironmentMissing',
-      `no AWS region: not in $AWS_REGION, not in $AWS_DEFAULT_REGION, not in the profile ${process.env.AWS_PROFILE ?? 'default'} of ~/.aws/config`,
-      { cause: error },
-    );
-  }
-}
-
-/** @throws TidemarkError CloudDenied, with the SDK's own words: an expired session says how to renew it */
-async function credentialsOf(client: SFNClient): Promise<{ accountId?: string | undefined }> {
-  try {
-    return await client.config.credentials();
-  } catch (error) {
-    throw new TidemarkError(
-      'CloudDenied',
-      `no AWS credentials: not in the environment ($AWS_ACCESS_KEY_ID …), not from the profile ${process.env.AWS_PROFILE ?? 'default'} of ~/.aws, nor from a role of this machine${said(error)}`,
-      { cause: error },
-    );
-  }
 }
 
 /**
@@ -129,11 +100,12 @@ export async function openAwsCloud({ definition, environment }: CloudRequest): P
     if (nameOf(error) === 'ResourceNotFoundException') {
       return notDeployed(`ledger table ${ledgerTable}`, where, error);
     }
-    // what the ledger's own reading of errors says of it is right here, too
-    if (service === 'dynamodb') return error;
-    return new TidemarkError('LedgerUnavailable', `${place} failed: ${nameOf(error)}${said(error)}`, {
-      cause: error,
-    });
+    const message = `${place} failed: ${nameOf(error)}${said(error)}`;
+    const next = unreachableStep(error, region);
+    if (next !== null) return new TidemarkError('LedgerUnavailable', message, { cause: error, next });
+    // of its own requests the ledger reads errors itself, and some of them are answers
+    if (service === 'dynamodb' && command !== 'DescribeTableCommand') return error;
+    return new TidemarkError('LedgerUnavailable', message, { cause: error });
   }
 
   const outermost = { step: 'initialize', name: 'explained' } as const;
@@ -178,7 +150,7 @@ export async function openAwsCloud({ definition, environment }: CloudRequest): P
   return {
     ...machine,
     ledger: dynamodbLedger(dynamodb, ledgerTable),
-    store: asTheCaller(s3Store(s3, target.bucket)),
+    store: asTheCaller(s3Store(s3, target.bucket), region),
     keys: keysOf(target, sync),
     pace,
     place: (key) => `s3://${target.bucket}/${key}`,
@@ -204,15 +176,18 @@ export async function openAwsCloud({ definition, environment }: CloudRequest): P
   };
 }
 
-/** What is denied here, is denied to the user of this command, not to a function's role. */
-function asTheCaller(store: ObjectStore): ObjectStore {
+/** What is denied here, is denied to the user of this command, not to a function's role; so is the way there. */
+function asTheCaller(store: ObjectStore, region: string): ObjectStore {
   return {
     ...store,
     async get(key) {
       try {
         return await store.get(key);
       } catch (error) {
-        if (!(error instanceof TidemarkError) || error.code !== 'StoreDenied') throw error;
+        if (!(error instanceof TidemarkError)) throw error;
+        const next = unreachableStep(error, region);
+        if (next !== null) throw new TidemarkError(error.code, error.message, { cause: error, next });
+        if (error.code !== 'StoreDenied') throw error;
         const message = `${error.message}; without s3:ListBucket also what is not there is denied`;
         throw new TidemarkError('CloudDenied', message, { cause: error });
       }

@@ -2,7 +2,7 @@ import { isErrorCode, nextStepOf, TidemarkError } from '../core/errors.ts';
 import { printable, redacted, wrapped } from './printable.ts';
 import type { Style } from './terminal.ts';
 
-/** 0 published or nothing to do, 1 not complete, 2 wrong use or definition, 75 another execution works on the sync. */
+/** 0 published or nothing to do, 1 not complete, 2 wrong use or definition, 75 another execution or process is at work. */
 export const exitCodes = { done: 0, incomplete: 1, wrong: 2, busy: 75 } as const;
 
 /** An error as it is shown: nothing in it is a secret. */

@@ -77,6 +77,7 @@ const justBegun = ({ arn, redriveCount }: Beginning, nowMs: number): Execution =
 const asItIsNow = async (cloud: Cloud, run: Run | null): Promise<Run | null> =>
   run && (await cloud.ledger.run(run.sync, run.run));
 
+const onlyLookingLine = 'Ctrl-C ends only this command, never the execution';
 const detachedLine = 'leaving the execution to itself: it goes on (again: end this command at once)';
 
 function phaseOf(progress: Progress | null, activity: ChunkActivity | null, stopping: boolean): Phase {
@@ -231,8 +232,11 @@ export async function follow(watch: Watch): Promise<Followed> {
   try {
     const beginning = await watch.begin();
     arn = beginning.arn;
-    const page = keeper.kind === 'cloud' ? keeper.console(arn) : null;
-    if (page) display.note(`console: ${page}`);
+    if (keeper.kind === 'cloud') {
+      const page = keeper.console(arn);
+      if (page) display.note(`console: ${page}`);
+      if (signals === 0) display.note(onlyLookingLine);
+    }
     if (signals > 0) stop(arn);
     const execution = (await untilOver(beginning)) ?? justBegun(beginning, beganMs);
     const progress = sighting && progressOf(sighting, isBefore, nowMs());

@@ -21,14 +21,16 @@ The usual sequence:
 Without a database of your own:
   $ npx tidemark sample run --count
 
-Of a sync that is deployed on AWS (npx cdk deploy), from anywhere:
+Of a sync that is deployed on AWS (npx cdk deploy), from any machine that
+has the sync’s definition file (--config):
   $ AWS_PROFILE=prod npx tidemark status --cloud aws
 
 Exit codes:
   0   published, or nothing to do
   1   not complete; the last lines say how to go on
   2   wrong use, or a wrong definition
-  75  another execution works on the sync`,
+  75  busy: another execution works on the sync, or another process on the
+      folder of --home (also with another sync)`,
   },
   check: {
     summary: 'find everything that a run would trip over',

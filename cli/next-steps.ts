@@ -50,8 +50,7 @@ export function definitionChangedWords(context: Context): string {
 
 /** The first words of a command that starts something. With the sample, people are to try and kill it. */
 export function startingWords(context: Pick<Context, 'home' | 'invocation' | 'cloud'>, sync: string): string {
-  if (context.cloud === 'aws')
-    return `sync ${sync} on AWS; Ctrl-C ends only this command, never the execution`;
+  if (context.cloud === 'aws') return `sync ${sync} on AWS`;
   const death = `; kill -9 ${process.pid} at any moment loses nothing that is committed`;
   return `starting the embedded cloud in ${context.home}${isSample(context) ? death : ''}`;
 }

@@ -50,7 +50,10 @@ function grammar(width: number, write: Write, wish: (wish: Wish) => void): Comma
     .option('--config <file>', 'the sync’s definition (default: tidemark.yaml)')
     .option('--home <folder>', 'where the embedded cloud keeps everything', '.tidemark')
     .addOption(
-      new Option('--cloud <where>', 'where the sync runs: here, or deployed on AWS')
+      new Option(
+        '--cloud <where>',
+        'where the sync runs: here, or deployed on AWS (its definition file is read here then, too)',
+      )
         .choices(['local', 'aws'])
         .default('local'),
     )

@@ -167,19 +167,21 @@ export const isErrorCode = (name: string): name is ErrorCode => Object.hasOwn(ta
 
 export class TidemarkError extends Error {
   readonly code: ErrorCode;
+  /** What the operator does about it. */
+  readonly next: string;
 
-  /** @param message what happened and where: one or two sentences, without the next step */
-  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+  /**
+   * @param message what happened and where: one or two sentences, without the next step
+   * @param options `next` in place of the code's own next step, where more is known
+   */
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown; next?: string }) {
     super(message, options);
     this.name = code;
     this.code = code;
+    this.next = options?.next ?? nextStepOf(code);
   }
 
   get kind(): ErrorKind {
     return kindOf(this.code);
-  }
-
-  get next(): string {
-    return nextStepOf(this.code);
   }
 }

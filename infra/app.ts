@@ -21,6 +21,14 @@ try {
 
 /** Relative to the folder in which cdk is called. */
 function definitionFiles(): string[] {
+  const next = 'Name the files with `-c definitions=<files>`, or leave it out for tidemark.yaml.';
+  if (app.node.tryGetContext('definition') !== undefined) {
+    throw new TidemarkError(
+      'UsageWrong',
+      'The context has a value definition, which nothing reads; did you mean definitions?',
+      { next },
+    );
+  }
   const named: unknown = app.node.tryGetContext('definitions');
   if (named === undefined) return ['tidemark.yaml'];
   const files = String(named)
@@ -31,5 +39,6 @@ function definitionFiles(): string[] {
   throw new TidemarkError(
     'UsageWrong',
     'The context value definitions is empty; allowed: paths of definitions, with commas between them.',
+    { next },
   );
 }

@@ -35,10 +35,12 @@ export function nameOf(absolute: string): string {
 function textOf(file: string): string {
   try {
     return readFileSync(file, 'utf8');
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    if (code !== 'ENOENT' && code !== 'EISDIR') throw cause;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOENT' && code !== 'EISDIR') throw error;
     const what = code === 'ENOENT' ? 'There is no definition' : 'A folder, not a definition, is';
-    throw new TidemarkError('DefinitionMissing', `${what} at ${nameOf(file)}.`, { cause });
+    throw new TidemarkError('DefinitionMissing', `${what} at ${nameOf(file)}.`, {
+      next: 'Write the file, or name another: with `-c definitions=<files>`; in an app of your own as definitionFile.',
+    });
   }
 }

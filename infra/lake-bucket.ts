@@ -16,14 +16,16 @@ import { keysOf, parseTarget, type Target } from '../core/objects/keys.ts';
 /**
  * The bucket of a sync: the app's, one that is made, or one that is there under the name in `target.url`.
  *
- * @throws TidemarkError DefinitionInvalid where the app's bucket is another than the definition's
+ * @throws TidemarkError DefinitionInvalid where the app's bucket or key is another than the definition's
  */
 export function bucketOf(
   scope: Construct,
-  { name, target, deploy }: Definition,
+  definition: Definition,
   given: { readonly bucket?: IBucket; readonly bucketKey?: IKey; readonly accessLogs?: IBucket },
 ): IBucket {
+  const { name, target, deploy } = definition;
   const parsed = parseTarget(target.url);
+  const keyArn = bucketKeyOf(definition, given);
   if (given.bucket) {
     const { bucketName } = given.bucket;
     if (Token.isUnresolved(bucketName) || bucketName === parsed.bucket) return given.bucket;
@@ -36,10 +38,30 @@ export function bucketOf(
   return lakeBucket(scope, 'Lake', {
     sync: name,
     target: parsed,
-    keyArn: given.bucketKey?.keyArn ?? deploy.bucket_key ?? null,
+    keyArn,
     versioned: deploy.versioned ?? false,
     ...(given.accessLogs && { accessLogs: given.accessLogs }),
   });
+}
+
+/**
+ * The ARN of the KMS key of the bucket's objects: the app's, or the one that its bucket is known to have, else the
+ * definition's; null: S3's own keys.
+ *
+ * @throws TidemarkError DefinitionInvalid where the app's key is another than the definition's
+ */
+export function bucketKeyOf(
+  { deploy }: Definition,
+  given: { readonly bucket?: IBucket; readonly bucketKey?: IKey },
+): string | null {
+  const keyArn = (given.bucketKey ?? given.bucket?.encryptionKey)?.keyArn;
+  const written = deploy.bucket_key ?? null;
+  if (keyArn === undefined) return written;
+  if (written === null || written === keyArn || Token.isUnresolved(keyArn)) return keyArn;
+  throw new TidemarkError(
+    'DefinitionInvalid',
+    `deploy.bucket_key: ${written} stands there, but the app’s bucket has the key ${keyArn}; allowed: the same one, or no deploy.bucket_key`,
+  );
 }
 
 export type LakeBucketProps = {

@@ -1,4 +1,4 @@
-import { Aws } from 'aws-cdk-lib';
+import { Aws, Validations } from 'aws-cdk-lib';
 import {
   CfnVPCEndpoint,
   InterfaceVpcEndpoint,
@@ -22,6 +22,8 @@ import type { Definition } from '../core/definition/options.ts';
 export type Network = {
   readonly vpc: IVpc;
   readonly vpcSubnets: SubnetSelection;
+  /** of those one a zone: an endpoint takes no second */
+  readonly endpointSubnets: SubnetSelection;
   readonly securityGroups: ISecurityGroup[];
 };
 
@@ -36,9 +38,11 @@ export function networkOf(
   },
 ): Network | null {
   if (!given.vpc) return deploy.vpc ? namedNetwork(scope, name, deploy.vpc) : null;
+  const vpcSubnets = given.vpcSubnets ?? { subnetType: SubnetType.PRIVATE_WITH_EGRESS };
   return {
     vpc: given.vpc,
-    vpcSubnets: given.vpcSubnets ?? { subnetType: SubnetType.PRIVATE_WITH_EGRESS },
+    vpcSubnets,
+    endpointSubnets: { ...vpcSubnets, onePerAz: true },
     securityGroups: given.securityGroups
       ? [...given.securityGroups]
       : [functionsSecurityGroup(scope, name, given.vpc)],
@@ -59,12 +63,14 @@ function namedNetwork(
 ): Network {
   const vpc = Vpc.fromVpcAttributes(scope, 'Vpc', { vpcId: id, availabilityZones: availability_zones });
   gatewayEndpoints(scope, id, route_tables);
+  const named = subnets.map((subnetId, index) =>
+    namedSubnet(scope, `Subnet${index}`, subnetId, availability_zones[index]!),
+  );
   return {
     vpc,
-    vpcSubnets: {
-      subnets: subnets.map(
-        (subnetId, index): ISubnet => Subnet.fromSubnetId(scope, `Subnet${index}`, subnetId),
-      ),
+    vpcSubnets: { subnets: named },
+    endpointSubnets: {
+      subnets: named.filter((_, index) => availability_zones.indexOf(availability_zones[index]!) === index),
     },
     securityGroups:
       security_groups.length === 0
@@ -73,6 +79,15 @@ function namedNetwork(
             SecurityGroup.fromSecurityGroupId(scope, `SecurityGroup${index}`, group),
           ),
   };
+}
+
+function namedSubnet(scope: Construct, id: string, subnetId: string, availabilityZone: string): ISubnet {
+  const subnet = Subnet.fromSubnetAttributes(scope, id, { subnetId, availabilityZone });
+  Validations.of(subnet).acknowledge({
+    id: 'Annotation::@aws-cdk/aws-ec2:noSubnetRouteTableId',
+    reason: 'Nothing here asks a subnet for its route table: deploy.vpc.route_tables names them.',
+  });
+  return subnet;
 }
 
 /**
@@ -115,7 +130,7 @@ export function interfaceEndpoints(
   network: Network,
   withSecret: boolean,
 ): void {
-  const { vpc, vpcSubnets } = network;
+  const { vpc, endpointSubnets } = network;
   const group = new SecurityGroup(scope, 'EndpointSecurityGroup', {
     vpc,
     description: `Lets the functions of Tidemark sync ${sync} reach AWS APIs`,
@@ -129,7 +144,7 @@ export function interfaceEndpoints(
     const endpoint = new InterfaceVpcEndpoint(scope, id, {
       vpc,
       service,
-      subnets: vpcSubnets,
+      subnets: endpointSubnets,
       securityGroups: [group],
       open: false,
     });

@@ -12,6 +12,8 @@ export type AslValue =
 export type AslDefinition = { readonly [field: string]: AslValue };
 
 export type StateMachineSettings = {
+  /** `aws-cn`, say, or a deploy-time token; default: `aws` */
+  readonly partition?: string;
   /** names or ARNs of the functions; also deploy-time tokens, which are kept as they are */
   readonly planFunction: string;
   readonly copyChunkFunction: string;
@@ -41,10 +43,22 @@ export type StateMachineSettings = {
  */
 export function stateMachineDefinition(settings: StateMachineSettings): AslDefinition {
   const template = readFileSync(new URL('./sync.asl.json', import.meta.url), 'utf8');
-  return fillIn(JSON.parse(template), valuesOf(settings));
+  const { partition = 'aws', ...values } = settings;
+  return inPartition(fillIn(JSON.parse(template), valuesOf(values)), partition);
 }
 
-function valuesOf({ retry, ...settings }: StateMachineSettings): ReadonlyMap<string, string | number> {
+/** The ARNs of Step Functions' own integrations are of the partition that they are called in. */
+const inPartition = (definition: AslDefinition, partition: string): AslDefinition =>
+  JSON.parse(JSON.stringify(definition), (field: string, value: AslValue) =>
+    field === 'Resource' && typeof value === 'string'
+      ? value.replace(/^arn:aws:/, () => `arn:${partition}:`)
+      : value,
+  );
+
+function valuesOf({
+  retry,
+  ...settings
+}: Omit<StateMachineSettings, 'partition'>): ReadonlyMap<string, string | number> {
   const exponential = retry.kind === 'exponential';
   // Step Functions wants these two well-formed also where they decide nothing
   const intervalSeconds = retry.kind === 'none' ? 1 : within(retry.intervalSeconds, 1, 'intervalSeconds');

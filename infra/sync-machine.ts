@@ -49,6 +49,7 @@ export function syncMachine(
     definitionBody: DefinitionBody.fromString(
       Stack.of(scope).toJsonString(
         stateMachineDefinition({
+          partition: Stack.of(scope).partition,
           planFunction: functions.plan.function.functionArn,
           copyChunkFunction: functions['copy-chunk'].function.functionArn,
           publishFunction: functions.publish.function.functionArn,

@@ -15,7 +15,7 @@ import { parseTableName } from '../core/definition/table-name.ts';
 import { TidemarkError } from '../core/errors.ts';
 import { parseTarget } from '../core/objects/keys.ts';
 import { nameOf, readDeployableFile } from './deployable-file.ts';
-import { bucketOf } from './lake-bucket.ts';
+import { bucketKeyOf, bucketOf } from './lake-bucket.ts';
 import { ledgerTable } from './ledger.ts';
 import { stateMachineName } from './names.ts';
 import { interfaceEndpoints, networkOf } from './network.ts';
@@ -24,6 +24,7 @@ import { outputs } from './outputs.ts';
 import type { Territory } from './permissions.ts';
 import { syncSchedule } from './schedule.ts';
 import { sourceAccess, sourceEnvironment, sourcePermissions } from './source-access.ts';
+import { refuseForeign, warnOfExamples } from './stated-arns.ts';
 import { type SyncFunctions, syncFunctions } from './sync-functions.ts';
 import { syncMachine } from './sync-machine.ts';
 
@@ -43,7 +44,7 @@ export type SyncPipelineProps = {
    * Its name must be the one in `target.url`, which also the laptop reads.
    */
   readonly bucket?: IBucket;
-  /** The key that the bucket's objects are encrypted with. Default: `deploy.bucket_key`. */
+  /** The key that the bucket's objects are encrypted with. Default: `bucket.encryptionKey`, `deploy.bucket_key`. */
   readonly bucketKey?: IKey;
   /** Where a bucket that is made writes its access logs. Default: they are off. */
   readonly accessLogs?: IBucket;
@@ -106,86 +107,102 @@ export class SyncPipeline extends Construct {
 
   constructor(scope: Construct, id: string, props: SyncPipelineProps) {
     super(scope, id);
-    const stack = Stack.of(this);
-    const deployable = readDeployableFile(
-      props.definitionFile,
-      props.environment ?? process.env,
-      props.sourceSecret && 'secret',
-    );
-    const { definition, file } = deployable;
-    const { name: sync, deploy } = definition;
-    const logRetention: RetentionDays = props.logRetention ?? deploy.log_days;
-    const timeout = props.timeout ?? Duration.minutes(deploy.timeout_minutes);
+    try {
+      const stack = Stack.of(this);
+      const deployable = readDeployableFile(
+        props.definitionFile,
+        props.environment ?? process.env,
+        props.sourceSecret && 'secret',
+      );
+      const { definition, file } = deployable;
+      const { name: sync, deploy } = definition;
+      const logRetention: RetentionDays = props.logRetention ?? deploy.log_days;
+      const timeout = props.timeout ?? Duration.minutes(deploy.timeout_minutes);
 
-    this.definition = definition;
-    this.definitionFile = file;
-    refuseTwin(this);
-    this.ledger = props.ledger ?? ledgerTable(this, 'Ledger', sync);
-    this.bucket = bucketOf(this, definition, props);
-    const access = sourceAccess(deployable, props);
-    const network = networkOf(this, definition, props);
-    this.securityGroups = network?.securityGroups ?? [];
-    if (network && (props.interfaceEndpoints ?? deploy.vpc?.interface_endpoints)) {
-      interfaceEndpoints(this, sync, network, access.kind === 'secret');
+      this.definition = definition;
+      this.definitionFile = file;
+      refuseTwin(this);
+      refuseForeign(stack, definition, file, props);
+      warnOfExamples(stack, definition, file);
+      this.ledger = props.ledger ?? ledgerTable(this, 'Ledger', sync);
+      this.bucket = bucketOf(this, definition, props);
+      const access = sourceAccess(deployable, props);
+      const network = networkOf(this, definition, props);
+      this.securityGroups = network?.securityGroups ?? [];
+      if (network && (props.interfaceEndpoints ?? deploy.vpc?.interface_endpoints)) {
+        interfaceEndpoints(this, sync, network, access.kind === 'secret');
+      }
+
+      const target = parseTarget(definition.target.url);
+      const territory: Territory = {
+        sync,
+        target,
+        tables: definition.tables.map(({ name }) => parseTableName(name)!),
+        ledgerArn: this.ledger.tableArn,
+        bucketArn: this.bucket.bucketArn,
+        bucketKeyArn: bucketKeyOf(definition, props),
+        // by their names: machine and functions need each other's
+        stateMachineArn: statesArn(stack, 'stateMachine', stateMachineName(sync)),
+        executionsArn: statesArn(stack, 'execution', `${stateMachineName(sync)}:*`),
+        source: sourcePermissions(stack, access),
+      };
+      this.functions = syncFunctions(this, {
+        sync,
+        definitionFile: file,
+        territory,
+        environment: {
+          ...deployable.environment,
+          TIDEMARK_LEDGER: this.ledger.tableName,
+          // Publish has it too, without the permission: it says how the definition is to be read
+          ...sourceEnvironment(access),
+        },
+        network,
+        memoryMebibytes: { ...memoryMebibytes, 'copy-chunk': props.memorySize ?? deploy.memory_mebibytes },
+        timeout,
+        architecture: props.architecture ?? Architecture.ARM_64,
+        logRetention,
+      });
+      const { machine, logGroup } = syncMachine(this, {
+        definition,
+        functions: this.functions,
+        territory,
+        functionTimeout: timeout,
+        logRetention,
+      });
+      this.stateMachine = machine;
+      const missed = definition.schedule ? syncSchedule(this, sync, definition.schedule, machine) : null;
+      const topic = notices(this, {
+        sync,
+        machine,
+        notify: deploy.notify,
+        topics: props.topics ?? [],
+        alarmAfterHours: alarmAfterHours(definition),
+      });
+      outputs(this, {
+        stateMachineArn: machine.stateMachineArn,
+        ledgerName: this.ledger.tableName,
+        bucketName: this.bucket.bucketName,
+        logGroupNames: [...Object.values(this.functions).map((each) => each.logGroup), logGroup].map(
+          (group) => group.logGroupName,
+        ),
+        topicArn: topic?.topicArn ?? null,
+        missedStartsUrl: missed?.queueUrl ?? null,
+        securityGroupIds: this.securityGroups.map((group) => group.securityGroupId),
+      });
+    } catch (error) {
+      throw error instanceof TidemarkError ? readable(error) : error;
     }
-
-    const target = parseTarget(definition.target.url);
-    const territory: Territory = {
-      sync,
-      target,
-      tables: definition.tables.map(({ name }) => parseTableName(name)!),
-      ledgerArn: this.ledger.tableArn,
-      bucketArn: this.bucket.bucketArn,
-      bucketKeyArn: props.bucketKey?.keyArn ?? deploy.bucket_key ?? null,
-      // by their names: machine and functions need each other's
-      stateMachineArn: statesArn(stack, 'stateMachine', stateMachineName(sync)),
-      executionsArn: statesArn(stack, 'execution', `${stateMachineName(sync)}:*`),
-      source: sourcePermissions(stack, access),
-    };
-    this.functions = syncFunctions(this, {
-      sync,
-      definitionFile: file,
-      territory,
-      environment: {
-        ...deployable.environment,
-        TIDEMARK_LEDGER: this.ledger.tableName,
-        // Publish has it too, without the permission: it says how the definition is to be read
-        ...sourceEnvironment(access),
-      },
-      network,
-      memoryMebibytes: { ...memoryMebibytes, 'copy-chunk': props.memorySize ?? deploy.memory_mebibytes },
-      timeout,
-      architecture: props.architecture ?? Architecture.ARM_64,
-      logRetention,
-    });
-    const { machine, logGroup } = syncMachine(this, {
-      definition,
-      functions: this.functions,
-      territory,
-      functionTimeout: timeout,
-      logRetention,
-    });
-    this.stateMachine = machine;
-    const missed = definition.schedule ? syncSchedule(this, sync, definition.schedule, machine) : null;
-    const topic = notices(this, {
-      sync,
-      machine,
-      notify: deploy.notify,
-      topics: props.topics ?? [],
-      alarmAfterHours: alarmAfterHours(definition),
-    });
-    outputs(this, {
-      stateMachineArn: machine.stateMachineArn,
-      ledgerName: this.ledger.tableName,
-      bucketName: this.bucket.bucketName,
-      logGroupNames: [...Object.values(this.functions).map((each) => each.logGroup), logGroup].map(
-        (group) => group.logGroupName,
-      ),
-      topicArn: topic?.topicArn ?? null,
-      missedStartsUrl: missed?.queueUrl ?? null,
-      securityGroupIds: this.securityGroups.map((group) => group.securityGroupId),
-    });
   }
+}
+
+/**
+ * Node shows the stack, and the fields, of an error that an app does not catch: here what to do, in place of calls
+ * within CDK.
+ */
+function readable(error: TidemarkError): TidemarkError {
+  error.stack = `${error.code}: ${error.message}\n\n${error.next}\n`;
+  for (const field of ['code', 'next']) Object.defineProperty(error, field, { enumerable: false });
+  return error;
 }
 
 /** Two syncs of one name would fight for the names of all that is deployed, and for each other's runs. */

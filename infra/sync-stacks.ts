@@ -7,6 +7,7 @@ import { readDeployableFile } from './deployable-file.ts';
 import { bucketOf } from './lake-bucket.ts';
 import { ledgerTable } from './ledger.ts';
 import { dataStackName, ledgerName, pipelineStackName } from './names.ts';
+import { refuseConflicts } from './sync-conflicts.ts';
 import { SyncPipeline, sameName } from './sync-pipeline.ts';
 
 /**
@@ -24,12 +25,14 @@ export function syncStacks(
   props: StackProps = {},
 ): void {
   const seen = new Map<string, string>();
-  for (const { definition, file } of files.map((each) => readDeployableFile(each, environment))) {
+  const syncs = files.map((each) => readDeployableFile(each, environment));
+  for (const { definition, file } of syncs) {
     const first = seen.get(definition.name);
     if (first !== undefined) throw sameName(definition.name, first, file);
     seen.set(definition.name, file);
-    syncStack(app, definition, file, environment, props);
   }
+  refuseConflicts(syncs);
+  for (const { definition, file } of syncs) syncStack(app, definition, file, environment, props);
 }
 
 function syncStack(

@@ -69,6 +69,7 @@ export function bucketNameProblem(name: string): string | null {
   if (!/^[a-z0-9.-]+$/.test(name)) return 'a bucket’s name has lower-case letters, digits, dots and hyphens';
   if (!/^[a-z0-9].*[a-z0-9]$/.test(name)) return 'a bucket’s name begins and ends with a letter or a digit';
   if (name.includes('..')) return 'a bucket’s name has no two dots side by side';
+  if (/\.-|-\./.test(name)) return 'a bucket’s name has no dot beside a hyphen';
   if (/^\d+(?:\.\d+){3}$/.test(name)) return 'a bucket’s name does not look like an IP address';
   const prefix = ['xn--', 'sthree-', 'amzn-s3-demo-'].find((reserved) => name.startsWith(reserved));
   if (prefix) return `a bucket’s name does not begin with ${prefix}, which S3 keeps for itself`;
@@ -79,12 +80,24 @@ export function bucketNameProblem(name: string): string | null {
   return null;
 }
 
-const targetForm = /^s3:\/\/([^/]+)(?:\/[A-Za-z0-9!_.*'()/-]*)?$/;
+const targetForm = /^s3:\/\/([^/]+)(?:\/(.*))?$/s;
 
 /** Of `s3://bucket/prefix`; null where it is no such text. */
 export const bucketOf = (url: string): string | null => targetForm.exec(url)?.[1] ?? null;
 
+/**
+ * What is wrong with the prefix; null: nothing. It stands in the resources of IAM policies, where `*` would match other
+ * prefixes, and in URLs and paths, where empty segments, `.` and `..` do not stay what they are.
+ */
+function prefixProblem(prefix: string): string | null {
+  const segments = prefix.replace(/\/$/, '').split('/');
+  const isRight = (segment: string) => /^[A-Za-z0-9!_.'()-]+$/.test(segment) && !/^\.\.?$/.test(segment);
+  if (prefix === '' || segments.every(isRight)) return null;
+  return "s3://bucket/prefix, whose prefix is of letters, digits and ! _ . - ' ( ) between single slashes, with no . or .. alone between them";
+}
+
 export const targetUrl = checkedText((text) => {
-  const bucket = bucketOf(text);
-  return bucket === null ? 's3://bucket/prefix' : bucketNameProblem(bucket);
+  const [, bucket, prefix = ''] = targetForm.exec(text) ?? [];
+  if (bucket === undefined) return 's3://bucket/prefix';
+  return bucketNameProblem(bucket) ?? prefixProblem(prefix);
 });

@@ -17,18 +17,36 @@ function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
   return schema;
 }
 
+/** What is declared at a path of the definition; null: nothing. */
+function schemaAt(path: readonly PropertyKey[]): z.core.$ZodType | null {
+  let schema: z.core.$ZodType = definitionOptions;
+  for (const step of path) {
+    const inner = unwrap(schema);
+    const next: z.core.$ZodType | undefined =
+      inner instanceof z.ZodArray
+        ? inner.element
+        : inner instanceof z.ZodObject
+          ? inner.shape[String(step)]
+          : undefined;
+    if (!next) return null;
+    schema = next;
+  }
+  return schema;
+}
+
 /** The options that are known at a path of the definition. */
 function knownOptions(path: readonly PropertyKey[]): string[] {
-  let schema = unwrap(definitionOptions);
-  for (const step of path) {
-    if (schema instanceof z.ZodArray) schema = unwrap(schema.element);
-    else if (schema instanceof z.ZodObject) {
-      const next: z.core.$ZodType | undefined = schema.shape[String(step)];
-      if (!next) return [];
-      schema = unwrap(next);
-    } else return [];
-  }
-  return schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
+  const schema = schemaAt(path);
+  const inner = schema && unwrap(schema);
+  return inner instanceof z.ZodObject ? Object.keys(inner.shape) : [];
+}
+
+/** What the option at a path is for, in brackets: its description's first sentence. */
+function purposeOf(path: readonly PropertyKey[]): string {
+  const schema = schemaAt(path);
+  const description = (schema && z.globalRegistry.get(schema)?.description) ?? '';
+  const [sentence = ''] = /^.*?(?=\.(?:\s|$))/s.exec(description) ?? [];
+  return sentence && ` (${sentence.replace(/^[A-Z](?=[a-z])/, (letter) => letter.toLowerCase())})`;
 }
 
 /** Whether a text may hold a password: an address that is not plain s3://, and whatever is said about the source. */
@@ -89,9 +107,9 @@ function explain(issue: Issue, value: unknown, place: Place): string[] {
   const found = valueAt(value, issue.path);
   const words = issue.code === 'invalid_value' ? issue.values.map(String) : [];
   const near = typeof found === 'string' ? nearestWord(found, words) : null;
-  return [
-    `${place(issue.path)}: ${shown(found, issue.path)}; ${allowed(issue, '')}${near ? `; did you mean ${near}?` : ''}`,
-  ];
+  const purpose = found === undefined ? purposeOf(issue.path) : '';
+  const hint = near ? `; did you mean ${near}?` : '';
+  return [`${place(issue.path)}: ${shown(found, issue.path)}; ${allowed(issue, '')}${purpose}${hint}`];
 }
 
 /**

@@ -1,12 +1,16 @@
 /** The AWS cloud against a server that answers as AWS does when something is wrong: denied, missing, throttled. */
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { consoleOf, openAwsCloud } from '../../cli/aws-cloud.ts';
 import type { Cloud } from '../../cli/cloud.ts';
 import { loadDefinition } from '../../core/definition/load.ts';
+import { nextStepOf } from '../../core/errors.ts';
 import { shopDefinition } from '../support/fake-surroundings.ts';
+import { scratchFolder } from '../support/scratch-folder.ts';
 
 type Answer = { readonly status?: number; readonly body: object };
 /** operation → what is answered, by how often it was asked before; an error by its AWS name */
@@ -133,7 +137,8 @@ describe('region and credentials', () => {
   it('that are missing: every place that was searched', async () => {
     await expect(opened({})).rejects.toMatchObject({
       code: 'EnvironmentMissing',
-      message: expect.stringMatching(/\$AWS_REGION, .*\$AWS_DEFAULT_REGION, .*profile default/),
+      message: expect.stringMatching(/\$AWS_REGION, .*\$AWS_DEFAULT_REGION, .*profile default of/),
+      next: expect.stringMatching(/^Set \$AWS_REGION to the region(?!.*definition)/),
     });
     vi.stubEnv('AWS_ACCESS_KEY_ID', undefined);
     vi.stubEnv('AWS_PROFILE', 'nightly');
@@ -142,6 +147,71 @@ describe('region and credentials', () => {
       message: expect.stringMatching(/no AWS credentials: .*profile nightly/),
     });
     expect(asked).toEqual([]);
+  });
+});
+
+describe('a profile', () => {
+  it('that does not exist is said to be missing, of the region and of the credentials', async () => {
+    vi.stubEnv('AWS_ACCESS_KEY_ID', undefined);
+    vi.stubEnv('AWS_PROFILE', 'nightly');
+    const missing = {
+      message: expect.stringMatching(
+        /profile nightly of \S+, which \$AWS_PROFILE names and which does not exist/,
+      ),
+      next: expect.stringMatching(/^Mend \$AWS_PROFILE/),
+    };
+    await expect(opened({})).rejects.toMatchObject({ code: 'EnvironmentMissing', ...missing });
+    await expect(opened()).rejects.toMatchObject({ code: 'CloudDenied', ...missing });
+  });
+
+  it('that exists is not', async () => {
+    vi.stubEnv('AWS_ACCESS_KEY_ID', undefined);
+    vi.stubEnv('AWS_PROFILE', 'nightly');
+    const config = join(scratchFolder(), 'config');
+    writeFileSync(config, '[default]\n[profile nightly]\noutput = json\n');
+    vi.stubEnv('AWS_CONFIG_FILE', config);
+    for (const environment of [{}, { AWS_REGION: 'eu-central-1' }] as Record<string, string>[]) {
+      await expect(opened(environment)).rejects.toMatchObject({
+        message: expect.stringMatching(/profile nightly of ~/),
+        next: expect.not.stringContaining('Mend $AWS_PROFILE'),
+      });
+    }
+  });
+});
+
+describe('an endpoint where nobody answers', () => {
+  it('is no bug: the next step asks for region and endpoint first', async () => {
+    vi.stubEnv('AWS_ENDPOINT_URL', 'http://127.0.0.1:1');
+    vi.stubEnv('AWS_MAX_ATTEMPTS', '1');
+    const cloud = await opened();
+    const { keeper } = cloud;
+    for (const [code, act, place] of [
+      [
+        'LedgerUnavailable',
+        async () => keeper.kind === 'cloud' && keeper.deployed(),
+        'dynamodb:DescribeTable on tidemark-shop',
+      ],
+      ['LedgerUnavailable', () => cloud.ledger.head('shop'), 'dynamodb:GetItem on tidemark-shop'],
+      ['LedgerUnavailable', () => cloud.execution(executionArn), 'states:DescribeExecution on'],
+      ['StoreUnavailable', () => cloud.store.get('shop/x'), 's3:GetObject on s3://lake/shop/x'],
+    ] as const) {
+      await expect(act()).rejects.toMatchObject({
+        code,
+        message: expect.stringMatching(new RegExp(`^${place}.* failed.*ECONNREFUSED`)),
+        next: expect.stringMatching(/^Is the region right \(eu-central-1: .*\$AWS_ENDPOINT_URL/),
+      });
+    }
+  });
+
+  it('is told from a service that fails', async () => {
+    answers = { DescribeTable: failing('InternalServerError', 'down', 500) };
+    const { keeper } = await opened();
+    await expect(keeper.kind === 'cloud' && keeper.deployed()).rejects.toMatchObject({
+      code: 'LedgerUnavailable',
+      message:
+        'dynamodb:DescribeTable on tidemark-shop (region eu-central-1) failed: InternalServerError: down',
+      next: nextStepOf('LedgerUnavailable'),
+    });
   });
 });
 

@@ -67,10 +67,23 @@ describe('run', () => {
     const { exitCode, stdout, stderr, clouds } = await called(cloud, ['run'], { environment: {} });
     expect(exitCode).toBe(0);
     expect(clouds[0]).toMatchObject({ where: 'aws', mode: 'run' });
-    expect(stderr).toMatch(/^sync shop on AWS; Ctrl-C ends only this command, never the execution\n/);
-    expect(stderr).toContain('console: https://console/arn:new\n');
+    expect(stderr).toMatch(/^sync shop on AWS\n/);
+    expect(stderr).toContain(
+      'console: https://console/arn:new\nCtrl-C ends only this command, never the execution\n',
+    );
     expect(stderr).not.toContain('embedded cloud');
     expect(stdout).toMatch(/npx tidemark status --config \S+ --cloud aws/);
+  });
+
+  it('says nothing of an execution where none was started', async () => {
+    const cloud = fakeCloud({}, [], {}, keeper);
+    cloud.start = async () => {
+      throw new TidemarkError('LedgerUnavailable', 'nobody answers');
+    };
+    const { exitCode, stderr } = await called(cloud, ['run']);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('nobody answers');
+    expect(stderr).not.toContain('Ctrl-C');
   });
 
   it('gives the console’s page with --json', async () => {

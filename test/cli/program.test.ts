@@ -65,7 +65,13 @@ describe('main', () => {
     expect(stdout).toMatch(
       /tidemark check[\s\S]*tidemark plan[\s\S]*tidemark run[\s\S]*tidemark status[\s\S]*tidemark redrive/,
     );
-    expect(stdout).toMatch(/75 {2}another execution works on the sync/);
+    expect(stdout).toMatch(
+      /75 {2}busy: another execution works on the sync, or another process on the\n\s+folder of --home/,
+    );
+    expect(stdout).toMatch(/from any machine that\nhas the sync’s definition file/);
+    expect(stdout.replaceAll(/\s+/g, ' ')).toContain(
+      'deployed on AWS (its definition file is read here then, too)',
+    );
     for (const command of ['check', 'plan', 'run', 'redrive', 'status', 'runs', 'show', 'sample']) {
       const help = await called(command, '--help');
       expect(help.exitCode).toBe(0);

@@ -3,10 +3,10 @@
  * and destroys what was deployed, also after a failure or Ctrl-C. The ledger and the lake stay.
  */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { SFNClient } from '@aws-sdk/client-sfn';
+import { DynamoDBClient, ListTablesCommand } from '@aws-sdk/client-dynamodb';
 import { dataStackName } from '../../infra/names.ts';
 import { cdkOf } from './cdk.ts';
 import { type Settings, settingsFrom, sync } from './settings.ts';
@@ -34,15 +34,37 @@ async function play(settings: Settings): Promise<number> {
   try {
     return await scenarioIn(folder);
   } finally {
-    await cdkOf(settings, folder).destroy();
+    // the CDK writes it before it deploys anything
+    const began = existsSync(join(folder, 'cdk.out'));
+    if (began) await cdkOf(settings, folder).destroy();
     rmSync(folder, { recursive: true, force: true });
-    say(`kept: the stack ${dataStackName(sync)} (the ledger), and s3://${settings.bucket}/tidemark-${sync}/`);
+    if (began)
+      say(
+        `kept: the stack ${dataStackName(sync)} (the ledger), and s3://${settings.bucket}/tidemark-${sync}/`,
+      );
+  }
+}
+
+/** One request that changes nothing. @throws Error that says in one sentence why AWS cannot be used from here */
+async function reachAws({ region }: Settings): Promise<void> {
+  const client = new DynamoDBClient({ maxAttempts: 2 });
+  try {
+    await client.send(new ListTablesCommand({ Limit: 1 }));
+  } catch (cause) {
+    const { name, message, code } = cause as NodeJS.ErrnoException;
+    const endpoint = process.env.AWS_ENDPOINT_URL_DYNAMODB || process.env.AWS_ENDPOINT_URL;
+    throw new Error(
+      `test:deployed deploys nothing, as AWS does not let it in (region ${region}${endpoint ? `, endpoint ${endpoint}` : ''}; dynamodb:ListTables): ${name}: ${message || code}`,
+      { cause },
+    );
+  } finally {
+    client.destroy();
   }
 }
 
 try {
   const settings = settingsFrom(process.env);
-  await new SFNClient().config.credentials();
+  await reachAws(settings);
   process.exitCode = await play(settings);
 } catch (error) {
   say(error instanceof Error ? error.message : String(error));

@@ -63,12 +63,23 @@ test('`cdk synth` makes two stacks of each definition that the context names, of
 
 test('what is wrong is said in a few lines, with its place and what to do, and ends with 2', async () => {
   const twins = [definitionFile(folder, 'one', least), definitionFile(folder, 'two', least)];
-  const said = await Promise.all([runApp({ definitions: twins.join(',') }), runApp({ definitions: ' , ' })]);
+  const said = await Promise.all([
+    runApp({ definitions: twins.join(',') }),
+    runApp({ definitions: ' , ' }),
+    runApp({ definitions: 'nowhere.yaml' }),
+    runApp({ definition: twins[0]! }),
+  ]);
   expect(said.map(({ stderr }) => stderr)).toEqual([
     expect.stringMatching(
       /DefinitionInvalid: .*two\/tidemark\.yaml: name: the sync plain is also what .*one\/tidemark\.yaml defines; allowed: each name once/,
     ),
-    expect.stringMatching(/UsageWrong: The context value definitions is empty; allowed: paths/),
+    expect.stringMatching(
+      /UsageWrong: The context value definitions is empty; allowed: paths.*\n\n.*`-c definitions=<files>`/,
+    ),
+    expect.stringMatching(
+      /DefinitionMissing: There is no definition at nowhere\.yaml\.\n\n.*`-c definitions=<files>`/,
+    ),
+    expect.stringMatching(/UsageWrong: .*did you mean definitions\?\n\n.*`-c definitions=<files>`/),
   ]);
   for (const { code, stderr, stdout } of said) {
     expect(code).toBe(2);
@@ -78,6 +89,79 @@ test('what is wrong is said in a few lines, with its place and what to do, and e
     expect(stderr).not.toMatch(/^\s+at /m);
   }
 }, 300_000);
+
+test('in an app of one’s own, which does not catch it, what to do stands there too', async () => {
+  const own = `
+    import { App, Stack } from 'aws-cdk-lib';
+    import { SyncPipeline } from './infra/sync-pipeline.ts';
+    new SyncPipeline(new Stack(new App(), 'Own'), 'Sync', { definitionFile: process.argv[1] });`;
+  const runOwn = (definition: string) =>
+    run(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', own, definition]);
+  const [invalid, missing] = await Promise.all([
+    runOwn(definitionFile(folder, 'own', least.replace('plain-lake', 'Plain_Lake'))),
+    runOwn(join(folder, 'nowhere.yaml')),
+  ]);
+  expect(invalid!.stderr).toMatch(
+    /DefinitionInvalid: .*:8: target\.url.*\n\nMend the definition at the place/,
+  );
+  expect(missing!.stderr).toMatch(
+    /DefinitionMissing: There is no .*\n\nWrite the file, .*as definitionFile\./,
+  );
+  for (const { code, stderr } of [invalid!, missing!]) {
+    expect(code).toBe(1);
+    expect(stderr).not.toMatch(/^\s+at /m);
+    expect(stderr.split('\n').length).toBeLessThan(15);
+  }
+}, 300_000);
+
+describe('syncs that cannot be deployed beside each other are refused, with both files and what is allowed', () => {
+  const other = full.replace('name: shop', 'name: erp').replace('s3://shop-lake/raw', 's3://erp-lake');
+  const apart = other.replace('    route_tables: [rtb-0123456789abcdef0]\n', '');
+  const refusedPair = (first: string, second: string): string => {
+    const at = mkdtempSync(join(folder, 'pair-'));
+    try {
+      syncStacks(
+        testApp(join(at, 'out')),
+        [definitionFile(at, 'first', first), definitionFile(at, 'second', second)],
+        {},
+      );
+    } catch (error) {
+      return (error as Error).message;
+    }
+    return 'they were taken';
+  };
+  const withEndpoints = (text: string) => text.replace('  vpc:\n', '  vpc:\n    interface_endpoints: true\n');
+
+  test.each([
+    [
+      'interface endpoints in one VPC',
+      withEndpoints(full),
+      withEndpoints(apart),
+      'deploy.vpc.interface_endpoints',
+    ],
+    ['gateway endpoints in one route table', full, other, 'deploy.vpc.route_tables'],
+    ['a bucket that both make', full, apart.replace('s3://erp-lake', 's3://shop-lake/erp'), 'deploy.bucket'],
+    [
+      'a table that both write',
+      full,
+      apart
+        .replace('s3://erp-lake', 's3://shop-lake/raw/')
+        .replace('bucket: create', 'bucket: existing')
+        .replace('  versioned: true\n', '')
+        .replace('public.orders', 'orders'),
+      'target.url',
+    ],
+  ])('%s', (_what, first, second, place) => {
+    const message = refusedPair(first, second);
+    expect(message).toMatch(/^\S*second\/tidemark\.yaml: .*first\/tidemark\.yaml has it too; allowed: /);
+    const places = message.split('\n').map((line) => line.split(': ')[1]);
+    expect(new Set(places)).toEqual(new Set([place]));
+  });
+
+  test('those that share a VPC otherwise are taken', () => {
+    expect(refusedPair(withEndpoints(full), apart)).toBe('they were taken');
+  });
+});
 
 test('a file that is not there is named', () => {
   const missing = join(folder, 'nowhere.yaml');

@@ -3,8 +3,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Stack } from 'aws-cdk-lib';
+import { Key } from 'aws-cdk-lib/aws-kms';
+import { Bucket, BucketEncryption } from 'aws-cdk-lib/aws-s3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { tablePatterns } from '../../infra/permissions.ts';
+import { SyncPipeline } from '../../infra/sync-pipeline.ts';
 import { syncStacks } from '../../infra/sync-stacks.ts';
 import { definitionFile, full, least } from './definitions.ts';
 import { type Statement, statementsOf } from './iam.ts';
@@ -147,6 +150,56 @@ describe('the roles', () => {
       'logs:CreateLogStream logs:PutLogEvents on logs::log-group:/aws/lambda/tidemark-plain-copy-chunk:*',
       traces,
     ]);
+  });
+});
+
+describe('the key of a bucket that the app hands over', () => {
+  const keyArn = 'arn:aws:kms:eu-central-1:111122223333:key/99999999-12ab-34cd-56ef-1234567890ab';
+  const withBucket = (
+    handOver: (scope: Stack) => Bucket | ReturnType<typeof Bucket.fromBucketName>,
+    text = least,
+  ) => {
+    const scope = new Stack(testApp(mkdtempSync(join(folder, 'handed-'))), 'Own');
+    const definition = definitionFile(mkdtempSync(join(folder, 'handed-')), 'own', text);
+    new SyncPipeline(scope, 'Sync', { definitionFile: definition, environment: {}, bucket: handOver(scope) });
+    const stack = synthesized(scope);
+    return ['Plan', 'CopyChunk', 'Publish', 'Machine'].map((name) => {
+      const role = rolesOf(stack).find((id) => id.startsWith(`Sync${name}Role`))!;
+      return linesOf(statementsOf(stack, role)).filter((line) => line.includes('kms:'));
+    });
+  };
+  const named = (scope: Stack) =>
+    Bucket.fromBucketAttributes(scope, 'Lake', {
+      bucketName: 'plain-lake',
+      encryptionKey: Key.fromKeyArn(scope, 'LakeKey', keyArn),
+    });
+
+  test('may be used by all who use the bucket', () => {
+    const granted = `kms:Decrypt kms:GenerateDataKey on ${keyArn.replace('arn:aws:', '')} if kms:ViaService StringEquals s3.eu-central-1.amazonaws.com`;
+    for (const lines of withBucket(named)) expect(lines).toEqual([granted]);
+  });
+
+  test('also where CDK makes both', () => {
+    const made = (scope: Stack) =>
+      new Bucket(scope, 'Lake', { bucketName: 'plain-lake', encryption: BucketEncryption.KMS });
+    for (const lines of withBucket(made)) {
+      expect(lines).toEqual([
+        expect.stringMatching(/^kms:Decrypt kms:GenerateDataKey on kms::LakeKey\w+ if /),
+      ]);
+    }
+  });
+
+  test('and nothing of KMS where the bucket has none', () => {
+    const plain = (scope: Stack) => Bucket.fromBucketName(scope, 'Lake', 'plain-lake');
+    for (const lines of withBucket(plain)) expect(lines).toEqual([]);
+  });
+
+  test('is not another than the definition’s', () => {
+    const other = keyArn.replace('99999999', '11111111');
+    expect(() => withBucket(named, `${least}deploy: { bucket_key: "${other}" }\n`)).toThrow(
+      `deploy.bucket_key: ${other} stands there, but the app’s bucket has the key ${keyArn}; allowed: the same one`,
+    );
+    expect(() => withBucket(named, `${least}deploy: { bucket_key: "${keyArn}" }\n`)).not.toThrow();
   });
 });
 

@@ -99,6 +99,22 @@ describe('the state machine', () => {
     expect(retriers({ kind: 'none', intervalSeconds: 0 })[2]).toMatchObject({ MaxAttempts: 0 });
   });
 
+  it('calls the integrations of its partition, which is a token where the stack may go anywhere', () => {
+    const resourcesOf = (partition?: string) =>
+      [
+        ...JSON.stringify(stateMachineDefinition({ ...settings, ...(partition && { partition }) })).matchAll(
+          /"Resource":"([^"]+)"/g,
+        ),
+      ].map(([, arn]) => arn);
+    const laptop = resourcesOf();
+    expect(new Set(laptop)).toEqual(
+      new Set(['lambda:invoke', 's3:getObject', 's3:putObject'].map((call) => `arn:aws:states:::${call}`)),
+    );
+    for (const partition of ['aws-cn', '$' + '{Token[AWS.Partition.3]}']) {
+      expect(resourcesOf(partition)).toEqual(laptop.map((arn) => arn!.replace(':aws:', `:${partition}:`)));
+    }
+  });
+
   it('keeps deploy-time tokens in names as they are', () => {
     const token = '$' + '{Token[TOKEN.42]}';
     const definition = stateMachineDefinition({ ...settings, planFunction: token });

@@ -2,18 +2,11 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type App, Duration, Stack, Validations } from 'aws-cdk-lib';
-import { Vpc } from 'aws-cdk-lib/aws-ec2';
-import { Key } from 'aws-cdk-lib/aws-kms';
-import { Architecture } from 'aws-cdk-lib/aws-lambda';
-import { RetentionDays } from 'aws-cdk-lib/aws-logs';
-import { Bucket } from 'aws-cdk-lib/aws-s3';
-import { Topic } from 'aws-cdk-lib/aws-sns';
+import { type App, Stack, Validations } from 'aws-cdk-lib';
 import { Queue } from 'aws-cdk-lib/aws-sqs';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bundleFunctions, functionNames } from '../../functions/bundling.ts';
-import { SyncPipeline, type SyncPipelineProps } from '../../infra/sync-pipeline.ts';
 import { syncStacks } from '../../infra/sync-stacks.ts';
 import { definitionFile, full, least } from './definitions.ts';
 import { type Resource, type Synthesized, synthesized, testApp } from './template.ts';
@@ -136,6 +129,13 @@ describe('the state machine', () => {
       Retry: [{ MaxAttempts: 3, IntervalSeconds: 5, BackoffRate: 1, MaxDelaySeconds: 30 }],
       Arguments: { FunctionName: 'arn:aws:lambda:us-east-1:000000000000:function:tidemark-shop-copy-chunk' },
     });
+  });
+
+  test('names no partition: it can be deployed to China and GovCloud', () => {
+    const [[, { Properties }]] = shop().ofType('AWS::StepFunctions::StateMachine') as [[string, Resource]];
+    const written = JSON.stringify(Properties.DefinitionString);
+    expect(written).toContain('"Ref":"AWS::Partition"');
+    expect(written).not.toContain('arn:aws:');
   });
 
   test('logs every event but no state, which holds keys of rows', () => {
@@ -289,6 +289,19 @@ describe('people are told', () => {
     ]);
   });
 
+  test('in the name of this account only, where AWS says for whom it writes', () => {
+    const { KeyPolicy } = only(shop(), 'AWS::KMS::Key').Properties as unknown as {
+      KeyPolicy: { Statement: { Principal: { Service?: string }; Condition?: unknown }[] };
+    };
+    const conditionOf = (service: string) =>
+      KeyPolicy.Statement.find(({ Principal }) => Principal.Service === service)?.Condition;
+    expect(conditionOf('cloudwatch.amazonaws.com')).toEqual({
+      StringEquals: { 'aws:SourceAccount': '000000000000' },
+    });
+    // it would drop every notice
+    expect(conditionOf('events.amazonaws.com')).toBeUndefined();
+  });
+
   test('when nothing was published for as long as the definition says', () => {
     expect(only(shop(), 'AWS::CloudWatch::Alarm').Properties).toMatchObject({
       Namespace: 'Tidemark',
@@ -303,71 +316,6 @@ describe('people are told', () => {
       TreatMissingData: 'breaching',
       AlarmActions: [expect.stringContaining('SyncNotices'), 'arn:aws:sns:eu-central-1:111122223333:on-call'],
     });
-  });
-});
-
-describe('in an app of one’s own', () => {
-  const pipeline = (props: (scope: Stack) => Partial<SyncPipelineProps>, text = least, environment = {}) => {
-    const own = testApp(mkdtempSync(join(folder, 'own-')));
-    const scope = new Stack(own, 'Own');
-    const file = definitionFile(mkdtempSync(join(folder, 'own-')), 'own', text);
-    const made = new SyncPipeline(scope, 'Sync', { definitionFile: file, environment, ...props(scope) });
-    return { made, stack: synthesized(scope) };
-  };
-
-  test('what the app gives counts before what the definition says', () => {
-    const { stack } = pipeline((scope) => ({
-      bucket: new Bucket(scope, 'Bucket', { bucketName: 'plain-lake' }),
-      bucketKey: new Key(scope, 'Key'),
-      vpc: new Vpc(scope, 'Vpc', { natGateways: 1, maxAzs: 2 }),
-      topics: [new Topic(scope, 'Topic')],
-      interfaceEndpoints: true,
-      architecture: Architecture.X86_64,
-      memorySize: 3000,
-      timeout: Duration.minutes(5),
-      logRetention: RetentionDays.ONE_DAY,
-    }));
-    const copyChunk = stack.ofType('AWS::Lambda::Function').find(([id]) => id.startsWith('SyncCopyChunk'))!;
-    expect(copyChunk[1].Properties).toMatchObject({
-      Architectures: ['x86_64'],
-      MemorySize: 3000,
-      Timeout: 300,
-      VpcConfig: { SubnetIds: [expect.anything(), expect.anything()] },
-    });
-    expect(JSON.stringify(stack.ofType('AWS::IAM::Role'))).toContain('kms:GenerateDataKey');
-    // Step Functions and Secrets Manager
-    expect(stack.ofType('AWS::EC2::VPCEndpoint')).toHaveLength(2);
-    expect(stack.ofType('AWS::Events::Rule')).toHaveLength(1);
-    const ledger = stack.ofType('AWS::DynamoDB::Table')[0]![1];
-    expect(ledger).toMatchObject({ DeletionPolicy: 'Retain', Properties: { TableName: 'tidemark-plain' } });
-  });
-
-  test('another bucket than the definition’s is refused', () => {
-    expect(() => pipeline((scope) => ({ bucket: Bucket.fromBucketName(scope, 'Bucket', 'other') }))).toThrow(
-      'target.url: plain-lake is the bucket there, but the app hands over other',
-    );
-  });
-
-  test('a sync twice in one account and region is refused, with both files', () => {
-    const { made } = pipeline(() => ({}));
-    const twin = () =>
-      new SyncPipeline(new Stack(made.node.root as App, 'Twin'), 'Sync', {
-        definitionFile: definitionFile(folder, 'twin', least),
-        environment: {},
-      });
-    expect(twin).toThrow(
-      /twin\/tidemark\.yaml: name: the sync plain is also what .*own\/tidemark\.yaml defines/,
-    );
-  });
-
-  test('values of the definition’s variables go into the functions’ environment', () => {
-    const text = least.replace('{ url: s3://plain-lake }', '{ url: "${LAKE}" }');
-    const { stack } = pipeline(() => ({}), text, { LAKE: 's3://the-lake/x' });
-    for (const [, { Properties }] of stack.ofType('AWS::Lambda::Function')) {
-      expect(Properties.Environment).toMatchObject({ Variables: { LAKE: 's3://the-lake/x' } });
-      expect(JSON.stringify(Properties.Environment)).not.toContain('DATABASE_URL');
-    }
-    expect(() => pipeline(() => ({}), text, {})).toThrow('the definition asks for $LAKE');
   });
 });
 

@@ -30,6 +30,8 @@ describe('names of buckets', () => {
     ['lake-', 'begins and ends'],
     ['.lake', 'begins and ends'],
     ['my..lake', 'two dots'],
+    ['my.-lake', 'no dot beside a hyphen'],
+    ['my-.lake', 'no dot beside a hyphen'],
     ['192.168.5.4', 'IP address'],
     ['xn--lake', 'xn--'],
     ['sthree-lake', 'sthree-'],
@@ -43,6 +45,33 @@ describe('names of buckets', () => {
   ] as const)('%s: %s', ([name, rule]) => {
     expect(bucketNameProblem(name)).toContain(rule);
     expect(targetUrl.safeParse(`s3://${name}/shop`).success).toBe(false);
+  });
+});
+
+describe('a target’s prefix', () => {
+  test.for(['', '/', '/shop', '/shop/', '/a/b.c/..d/e-f_g!', "/o'clock/(1)", '/${ANY}'])('%s', (prefix) => {
+    expect(targetUrl.safeParse(`s3://lake${prefix}`).success).toBe(true);
+  });
+  test.for([
+    '//',
+    '//shop',
+    '/a//b',
+    '/a//',
+    '/.',
+    '/a/./b',
+    '/../shop',
+    '/a/..',
+    '/a/../',
+    '/shop*',
+    '/*',
+    '/a b',
+    '/größe',
+    '/a\n',
+  ])('not %s', (prefix) => {
+    const { error } = targetUrl.safeParse(`s3://lake${prefix}`);
+    expect(error?.issues[0]?.message).toMatch(
+      /^s3:\/\/bucket\/prefix, whose prefix is of letters, digits and ! _/,
+    );
   });
 });
 

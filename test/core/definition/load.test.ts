@@ -177,7 +177,10 @@ describe('what AWS would refuse', () => {
       'schedule: { expression: rate(1 day), time_zone: Bonn }',
       ':5: schedule.time_zone: "Bonn" is no time zone; allowed',
     ],
-    ['schedule: { time_zone: UTC }', ':5: schedule.expression: nothing stands there; allowed is a text'],
+    [
+      'schedule: { time_zone: UTC }',
+      ':5: schedule.expression: nothing stands there; allowed is a text (`rate(15 minutes)`, or `cron(',
+    ],
     ['schedule: 5', ':5: schedule: 5 stands there; allowed is a group of options'],
     ['deploy: { bucket: new }', ':5: deploy.bucket: "new" stands there; allowed: existing, create'],
     [
@@ -215,7 +218,10 @@ describe('what AWS would refuse', () => {
       'schedule: rate(1 day)\ndeploy: { alarm_after_hours: 24 }',
       ':6: deploy.alarm_after_hours: 24 stands there, but the schedule rests for up to 24 hours',
     ],
-    [vpc(''), ':5: deploy.vpc.availability_zones: nothing stands there; allowed is a list'],
+    [
+      vpc(''),
+      ':5: deploy.vpc.availability_zones: nothing stands there; allowed is a list (the zone of each subnet, in the same order: `eu-central-1a`)',
+    ],
     [
       vpc(`${zones}, subnets: []`).replace('subnets: [subnet-1a2b3c4d], ', ''),
       ':5: deploy.vpc.subnets: a list stands there; allowed: at least 1',
@@ -250,6 +256,17 @@ describe('what AWS would refuse', () => {
     expect(load(named('lake.example.com')).target.url).toBe('s3://lake.example.com/shop');
     expect(problems(named('lake.example.com', 'deploy: { bucket: create }'))[0]).toContain(
       ':4: target.url: a bucket that is made here has no dot in its name',
+    );
+  });
+
+  test('a target’s prefix, with its place and what is allowed', () => {
+    expect(problems(whole().replace('lake/shop', 'lake/shop*'))).toEqual([
+      'tidemark.yaml:4: target.url: "s3://lake/shop*" stands there; allowed: s3://bucket/prefix, whose prefix is of letters, digits and ! _ . - \' ( ) between single slashes, with no . or .. alone between them',
+    ]);
+    const prefix = whole().replace('s3://lake/shop', '"s3://lake/${PREFIX}"');
+    expect(load(prefix, { PREFIX: 'a/b/' }).target.url).toBe('s3://lake/a/b/');
+    expect(problems(prefix, { PREFIX: '../b' })[0]).toContain(
+      ':4: target.url: "s3://lake/${PREFIX}" stands there',
     );
   });
 
@@ -301,10 +318,16 @@ describe('a mistake is named with its line, its path, what stood there and what 
 
   test('what is missing', () => {
     expect(problems('name: shop')).toEqual([
-      'tidemark.yaml: source: nothing stands there; allowed is a group of options',
-      'tidemark.yaml: tables: nothing stands there; allowed is a list',
-      'tidemark.yaml: target: nothing stands there; allowed is a group of options',
+      'tidemark.yaml: source: nothing stands there; allowed is a group of options (where rows come from)',
+      'tidemark.yaml: tables: nothing stands there; allowed is a list (the tables to copy: names, or names with options)',
+      'tidemark.yaml: target: nothing stands there; allowed is a group of options (the data lake)',
     ]);
+    expect(problems(whole().replace('type: postgres, ', '').replace('public.orders', '{ key: id }'))).toEqual(
+      [
+        'tidemark.yaml:2: source.type: nothing stands there; allowed: postgres (the kind of database)',
+        'tidemark.yaml:3: tables[0].name: nothing stands there; allowed is a text (schema.table, as the database spells it (upper and lower case count))',
+      ],
+    );
   });
 
   test('several at once, each on its line', () => {
@@ -389,7 +412,7 @@ describe('references', () => {
     expect(definition.source.url).toBe(`postgres://u:${secret}@h/db`);
     expect(definition.target.url).toBe('s3://lake/test');
     expect(problems(text, { USER: 'u', PASS: secret, STAGE: 'a b' })[0]).toBe(
-      'tidemark.yaml:4: target.url: "s3://lake/${STAGE}" stands there; allowed: s3://bucket/prefix',
+      'tidemark.yaml:4: target.url: "s3://lake/${STAGE}" stands there; allowed: s3://bucket/prefix, whose prefix is of letters, digits and ! _ . - \' ( ) between single slashes, with no . or .. alone between them',
     );
   });
 

@@ -1,0 +1,78 @@
+import type { Definition } from '../core/definition/options.ts';
+import { parseTableName } from '../core/definition/table-name.ts';
+import { TidemarkError } from '../core/errors.ts';
+import { parseTarget, tableFolder } from '../core/objects/keys.ts';
+import { nameOf } from './deployable-file.ts';
+
+type Sync = { readonly definition: Definition; readonly file: string };
+
+/** What a sync has that no other may have, in one account and region. */
+type Claim = {
+  readonly place: string;
+  /** claims of the same place and thing exclude each other */
+  readonly thing: string;
+  readonly what: string;
+  readonly allowed: string;
+};
+
+function claimsOf({ target, tables, deploy }: Definition): Claim[] {
+  const { bucket, prefix } = parseTarget(target.url);
+  const claims: Claim[] = tables.map(({ name }) => {
+    const thing = `s3://${bucket}/${prefix}${tableFolder(parseTableName(name)!)}`;
+    return {
+      place: 'target.url',
+      thing,
+      what: `the table ${name} lies at ${thing}, where both would write it`,
+      allowed: 'another prefix, or the table in one of them',
+    };
+  });
+  if (deploy.bucket === 'create') {
+    claims.push({
+      place: 'deploy.bucket',
+      thing: bucket,
+      what: `the bucket ${bucket} can be made once`,
+      allowed: 'create in one of them, which is deployed first, and existing in the other',
+    });
+  }
+  if (deploy.vpc?.interface_endpoints) {
+    claims.push({
+      place: 'deploy.vpc.interface_endpoints',
+      thing: deploy.vpc.id,
+      what: `${deploy.vpc.id} takes one endpoint of a service, as its private name is the VPC’s`,
+      allowed:
+        'true in one of them (in one with source.secret, if either has that), and the same security_groups in both',
+    });
+  }
+  for (const table of deploy.vpc?.route_tables ?? []) {
+    claims.push({
+      place: 'deploy.vpc.route_tables',
+      thing: table,
+      what: `${table} takes one gateway endpoint of a service`,
+      allowed: 'in one of them, which makes the endpoints for both',
+    });
+  }
+  return claims;
+}
+
+/**
+ * Refuses syncs that CloudFormation could not deploy beside each other, or that would write the same tables.
+ *
+ * @param syncs of one account and region
+ * @throws TidemarkError DefinitionInvalid, with every place and both files
+ */
+export function refuseConflicts(syncs: readonly Sync[]): void {
+  const holders = new Map<string, string>();
+  const problems: string[] = [];
+  for (const { definition, file } of syncs) {
+    for (const { place, thing, what, allowed } of claimsOf(definition)) {
+      const claim = `${place} ${thing}`;
+      const holder = holders.get(claim);
+      if (holder === undefined) holders.set(claim, file);
+      else if (holder !== file)
+        problems.push(
+          `${nameOf(file)}: ${place}: ${what}, and ${nameOf(holder)} has it too; allowed: ${allowed}`,
+        );
+    }
+  }
+  if (problems.length > 0) throw new TidemarkError('DefinitionInvalid', problems.join('\n'));
+}

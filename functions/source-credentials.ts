@@ -1,6 +1,7 @@
 /** The source's password, from Secrets Manager or signed with the function's role. No other file knows these clients. */
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { Signer } from '@aws-sdk/rds-signer';
+import { isDenial, nameOfError } from '../core/aws-denials.ts';
 import { TidemarkError } from '../core/errors.ts';
 import {
   type Address,
@@ -14,17 +15,6 @@ import {
  * NODE_EXTRA_CA_CERTS=/var/runtime/ca-cert.pem.
  */
 const sslMode = 'verify-full';
-
-const nameOf = (error: unknown): string => (error instanceof Error ? error.name : String(error));
-
-const denying = new Set([
-  'AccessDeniedException',
-  'UnrecognizedClientException',
-  'CredentialsProviderError',
-  'ExpiredTokenException',
-  'InvalidSignatureException',
-  'MissingAuthenticationTokenException',
-]);
 
 /** One a region: a secret may lie in another one than the function. */
 const clients = new Map<string, SecretsManagerClient>();
@@ -49,15 +39,15 @@ async function secretText(arn: string): Promise<string> {
     const { SecretString: text } = await clientFor(arn).send(new GetSecretValueCommand({ SecretId: arn }));
     if (text !== undefined) return text;
   } catch (error) {
-    const name = nameOf(error);
+    const name = nameOfError(error);
     const said = error instanceof Error ? error.message : '';
-    if (denying.has(name) && /kms/i.test(said))
+    if (isDenial(name) && /kms/i.test(said))
       throw new TidemarkError(
         'SecretDenied',
         `kms:Decrypt on the key of ${arn}, which secretsmanager:GetSecretValue needs, was denied (${name})`,
         { cause: error },
       );
-    if (denying.has(name))
+    if (isDenial(name))
       throw new TidemarkError('SecretDenied', `${place} was denied (${name})`, { cause: error });
     if (name === 'DecryptionFailure')
       throw new TidemarkError(
@@ -162,7 +152,7 @@ export async function iamAddress(sourceUrl: string): Promise<Address> {
   } catch (error) {
     throw new TidemarkError(
       'SourceRefused',
-      `a token of IAM for ${username} at ${hostname}:${port} cannot be signed (${nameOf(error)})`,
+      `a token of IAM for ${username} at ${hostname}:${port} cannot be signed (${nameOfError(error)})`,
       { cause: error },
     );
   }

@@ -6,6 +6,7 @@ import {
   paginateQuery,
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb';
+import { isDenial, nameOfError } from '../aws-denials.ts';
 import { TidemarkError } from '../errors.ts';
 import * as items from './items.ts';
 import type { Ledger } from './ledger.ts';
@@ -30,24 +31,14 @@ const snapshotIsAnother = '(attribute_not_exists(snapshotRun) OR snapshotRun <> 
 export const dynamodbClient = (config: DynamoDBClientConfig = {}): DynamoDBClient =>
   new DynamoDBClient({ maxAttempts: 6, ...config });
 
-const nameOf = (error: unknown): string => (error instanceof Error ? error.name : String(error));
-const conditionFailed = (error: unknown): boolean => nameOf(error) === 'ConditionalCheckFailedException';
-
-const denying = new Set([
-  'AccessDeniedException',
-  'UnrecognizedClientException',
-  'CredentialsProviderError',
-  'ExpiredTokenException',
-  'InvalidSignatureException',
-  'MissingAuthenticationTokenException',
-]);
+const conditionFailed = (error: unknown): boolean => nameOfError(error) === 'ConditionalCheckFailedException';
 
 function asTidemarkError(error: unknown, action: string, table: string): TidemarkError {
   if (error instanceof TidemarkError) return error;
-  const name = nameOf(error);
+  const name = nameOfError(error);
   const said = error instanceof Error && error.message ? `: ${error.message}` : '';
   const place = `dynamodb:${action} on table ${table}`;
-  if (denying.has(name)) {
+  if (isDenial(name)) {
     return new TidemarkError('LedgerDenied', `${place} was denied (${name})${said}`, { cause: error });
   }
   if (name === 'ResourceNotFoundException') {

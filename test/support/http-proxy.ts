@@ -5,8 +5,10 @@ import type { AddressInfo } from 'node:net';
 export type ProxiedRequest = {
   /** `PutObject`, `UpdateItem`, `DescribeExecution`, … */
   readonly command: string;
-  /** the path with its query, and the beginning of the body: what it is about */
-  readonly about: string;
+  /** with its query */
+  readonly path: string;
+  /** its beginning */
+  readonly body: string;
 };
 
 /** `drop`: the request, or its answer, goes no further, and the connection breaks. */
@@ -40,8 +42,11 @@ export async function httpProxy(
 
   async function pass(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
     const body = await wholeOf(request);
-    const about = `${request.url} ${body.toString('latin1', 0, 2000)}`;
-    const proxied = { command: commandOf(request), about };
+    const proxied = {
+      command: commandOf(request),
+      path: request.url ?? '',
+      body: body.toString('latin1', 0, 2000),
+    };
     if (judge(proxied, 'before') === 'drop') return void request.socket.destroy();
     const { method, url: path, headers } = request;
     const answer = await new Promise<http.IncomingMessage>((resolve, reject) => {

@@ -25,7 +25,7 @@ import { type RunningLambda, startLambda } from '../../../local/lambda.ts';
 import { startS3 } from '../../../local/s3.ts';
 import { startStepFunctions } from '../../../local/step-functions.ts';
 import { compareWithSource } from '../../support/compare-with-source.ts';
-import { httpProxy, type Verdict } from '../../support/http-proxy.ts';
+import { httpProxy, type ProxiedRequest, type Verdict } from '../../support/http-proxy.ts';
 import type { TestPostgres } from '../../support/postgres.ts';
 import { postgresProxy } from '../../support/postgres-proxy.ts';
 import { type Audited, faultsOf, newTally, type Tally } from './audit.ts';
@@ -73,8 +73,12 @@ const sqlKind = (text: string): string => {
 };
 
 /** A part's partition is named after its run: what it is stands in its sort key. */
-const itemKind = (about: string): string =>
-  ['CHUNK', 'TABLE', 'RUN', 'HEAD'].find((kind) => new RegExp(`"S":"${kind}[#"]`).test(about)) ?? '';
+const itemKind = (body: string): string =>
+  ['CHUNK', 'TABLE', 'RUN', 'HEAD'].find((kind) => new RegExp(`"S":"${kind}[#"]`).test(body)) ?? '';
+
+/** Which objects go is said in the body; the body of a `current.json` names data files, and is not about them. */
+const objectKind = ({ command, path, body }: ProxiedRequest): string =>
+  placeOfKey(command === 'DeleteObjects' ? body : path);
 
 export async function sandboxWorld(postgres: TestPostgres): Promise<SandboxWorld> {
   const home = await mkdtemp(join(tmpdir(), 'tidemark-sandboxes-'));
@@ -124,12 +128,12 @@ export async function sandboxWorld(postgres: TestPostgres): Promise<SandboxWorld
   );
   const s3Proxy = use(
     await httpProxy(s3.endpoint, (request, moment) =>
-      judge(`${request.command} ${placeOfKey(request.about)}`, request, moment),
+      judge(`${request.command} ${objectKind(request)}`, request, moment),
     ),
   );
   const dynamodbProxy = use(
     await httpProxy(dynamodb.endpoint, (request, moment) =>
-      judge(`${request.command} ${itemKind(request.about)}`, request, moment),
+      judge(`${request.command} ${itemKind(request.body)}`, request, moment),
     ),
   );
   const sfnProxy = use(

@@ -1,8 +1,9 @@
 /** One round of one contestant, and what many rounds come to. */
-import { execFile } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { createInterface } from 'node:readline';
 import type { Contestant, Role } from './contestants.ts';
 import type { Told, Work } from './measured/child.ts';
 import type { World } from './world.ts';
@@ -32,17 +33,36 @@ async function parquetBytes(folder: string): Promise<number> {
   return (await Promise.all(files)).reduce((sum, { size }) => sum + size, 0);
 }
 
-async function told(world: World, work: Work): Promise<Told> {
-  const { stdout } = await promisify(execFile)(process.execPath, [world.childFile, JSON.stringify(work)], {
+/** A process that has loaded its work; it begins when it is told to. */
+async function loaded(world: World, work: Work): Promise<{ begin(): Promise<Told> }> {
+  const child = spawn(process.execPath, [world.childFile, JSON.stringify(work)], {
     env: world.environment,
-    maxBuffer: 16 * 1024 ** 2,
+    stdio: ['pipe', 'pipe', 'inherit'],
   });
-  return JSON.parse(stdout.trim().split('\n').at(-1)!);
+  const exited = once(child, 'exit');
+  const lines: string[] = [];
+  const output = createInterface(child.stdout).on('line', (line) => lines.push(line));
+  const failed = exited.then(([code]) => {
+    throw new Error(`the measured process ended with ${code}`);
+  });
+  failed.catch(() => {});
+  await Promise.race([once(output, 'line'), failed]);
+  return {
+    async begin() {
+      const closed = once(output, 'close');
+      child.stdin.end('begin\n');
+      const [code] = await exited;
+      if (code !== 0) throw new Error(`the measured process ended with ${code}`);
+      await closed;
+      return JSON.parse(lines.at(-1)!);
+    },
+  };
 }
 
 export async function measure(world: World, { rows, prepare }: Contestant): Promise<Measure> {
   const { works, folder } = await prepare();
-  const all = await Promise.all(works.map((work) => told(world, work)));
+  const processes = await Promise.all(works.map((work) => loaded(world, work)));
+  const all = await Promise.all(processes.map((one) => one.begin()));
   const wallMs =
     Math.max(...all.map(({ endedMs }) => endedMs)) - Math.min(...all.map(({ beganMs }) => beganMs));
   const peaks = all.flatMap(({ peakMB }) => (peakMB === null ? [] : [peakMB]));

@@ -60,9 +60,10 @@ const formatVersion = 1;
  *
  * Signatures are not checked, so it listens on 127.0.0.1 only. One process at a time may own the folder.
  *
- * It differs from S3 so: ETags of plain writes are their MD5, as in S3 without KMS; no default checksum is made where
- * none was sent; owner, region, storage class, ACL and encryption headers are read over; a request that is not
- * implemented is answered 501; keys that cannot be paths are refused.
+ * It differs from S3 so: the ETag of a write that brings its SHA-256 is the first half of it, of others their MD5 (in S3
+ * an ETag is no MD5 either as soon as KMS encrypts); no default checksum is made where none was sent; owner, region,
+ * storage class, ACL and encryption headers are read over; a request that is not implemented is answered 501; keys
+ * that cannot be paths are refused.
  *
  * @param options.port 0 or nothing: any free one
  * @throws TidemarkError CloudBusy (the port is taken), CloudBroken (the folder cannot be used), FormatTooNew

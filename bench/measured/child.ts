@@ -1,6 +1,7 @@
 /**
- * The measured process: does one piece of work and tells, on its last line, how long it took. It is bundled into plain
- * JavaScript, so that nothing but the work is in its memory. Its one argument is a `Work` as JSON.
+ * The measured process: loads what its work needs, says `ready`, begins at a line on stdin, and tells on its last line
+ * how long it took. It is bundled into plain JavaScript, so that nothing but the work is in its memory. Its one argument
+ * is a `Work` as JSON.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -58,9 +59,17 @@ function childrenCpuMs(): number {
   return (Number(fields[13]) + Number(fields[14])) * 10;
 }
 
+/** Says that everything is loaded, and waits for the word: those who work at once begin at once. */
+async function theWord(): Promise<void> {
+  process.stdout.write('ready\n');
+  await once(process.stdin, 'data');
+  process.stdin.destroy();
+}
+
 async function main(): Promise<void> {
   const work = JSON.parse(process.argv[2]!) as Work;
   const perform = prepared(work);
+  await theWord();
   const now = (): number => performance.timeOrigin + performance.now();
   const before = process.cpuUsage();
   const beganMs = now();

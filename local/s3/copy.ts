@@ -38,8 +38,8 @@ function sourceOf(header: string): { bucket: string; key: string } {
 }
 
 /**
- * What the copy has to compute, reading the bytes: an MD5 where the source's ETag is not one (it came in parts, or is
- * foreign), a checksum where another algorithm is asked for or the source's covers its parts only.
+ * What the copy has to compute, reading the bytes: an ETag where the source's is not of the whole bytes (it came in
+ * parts, or is foreign), a checksum where another algorithm is asked for or the source's covers its parts only.
  */
 function missing(source: StoredObject, asked: ChecksumAlgorithm | undefined) {
   const kept = source.checksum?.type === 'FULL_OBJECT' ? source.checksum : undefined;

@@ -88,7 +88,7 @@ export async function uploadPart(call: Call): Promise<Answer> {
   const temp = store.tempName();
   try {
     const file = await createFile(temp);
-    const { bytes, md5, checksum } = await receive(request, file.append).finally(file.close);
+    const { bytes, etag, checksum } = await receive(request, file.append).finally(file.close);
     const declared = upload.checksum?.algorithm;
     if (declared !== undefined && declared !== checksum?.algorithm) {
       throw new S3Fault(
@@ -96,8 +96,8 @@ export async function uploadPart(call: Call): Promise<Answer> {
         `Checksum Type mismatch occurred, expected checksum Type: ${declared.toLowerCase()}, actual checksum Type: ${checksum?.algorithm.toLowerCase() ?? 'null'}`,
       );
     }
-    keepPart(store, upload, temp, { number, size: bytes, etag: md5, modified: Date.now(), checksum });
-    return { status: 200, headers: { etag: quoted(md5), ...partChecksumHeader(checksum) } };
+    keepPart(store, upload, temp, { number, size: bytes, etag, modified: Date.now(), checksum });
+    return { status: 200, headers: { etag: quoted(etag), ...partChecksumHeader(checksum) } };
   } catch (error) {
     await fs.promises.rm(temp, { force: true });
     throw error;

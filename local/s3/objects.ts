@@ -14,10 +14,10 @@ export async function putObject({ store, request, headers, target: { bucket, key
   const temp = store.tempName(bucket, key);
   try {
     const file = await createFile(temp);
-    const { md5, checksum } = await receive(request, file.append).finally(file.close);
-    const description = { etag: md5, modified: Date.now(), headers: describingHeaders(headers), checksum };
+    const { etag, checksum } = await receive(request, file.append).finally(file.close);
+    const description = { etag, modified: Date.now(), headers: describingHeaders(headers), checksum };
     store.commit(bucket, key, temp, description, writeConditions(headers));
-    return { status: 200, headers: { etag: quoted(md5), ...checksumHeaders(checksum) } };
+    return { status: 200, headers: { etag: quoted(etag), ...checksumHeaders(checksum) } };
   } catch (error) {
     await fs.promises.rm(temp, { force: true });
     throw error;

@@ -28,7 +28,7 @@ export type Upload = {
 export type Part = {
   readonly number: number;
   readonly size: number;
-  /** its MD5 in hex */
+  /** as hex, without quotes */
   readonly etag: string;
   readonly modified: number;
   readonly checksum?: Checksum | undefined;

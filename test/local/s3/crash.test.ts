@@ -74,11 +74,11 @@ async function seen(endpoint: string, key: string): Promise<string> {
     'x-amz-checksum-mode': 'ENABLED',
   });
   if (status === 404) return 'absent';
-  const sum = createHash('sha256').update(body).digest('base64');
+  const sum = createHash('sha256').update(body).digest();
   const own = headers['x-amz-checksum-sha256'] ?? 'no checksum';
-  const etag =
-    headers.etag === `"${createHash('md5').update(body).digest('hex')}"` ? 'its ETag' : 'another ETag';
-  return `${body}|${headers['x-amz-meta-v']}|${own === sum ? 'its checksum' : own}|${etag}`;
+  const checksum = own === sum.toString('base64') ? 'its checksum' : own;
+  const etag = headers.etag === `"${sum.toString('hex', 0, 16)}"` ? 'its ETag' : 'another ETag';
+  return `${body}|${headers['x-amz-meta-v']}|${checksum}|${etag}`;
 }
 
 const whole = (body: string, version: string): string => `${body}|${version}|its checksum|its ETag`;

@@ -137,7 +137,7 @@ export async function receive(
 ): Promise<Received> {
   const claims = claimsOf(request.headers, about);
   const etagOf: ChecksumAlgorithm = claims.checksum?.algorithm === 'SHA256' ? 'SHA256' : 'MD5';
-  const needed = new Set([etagOf]);
+  const needed = new Set<ChecksumAlgorithm>([etagOf]);
   if (claims.checksum !== undefined) needed.add(claims.checksum.algorithm);
   if (claims.md5 !== undefined) needed.add('MD5');
   if (claims.sha256 !== undefined) needed.add('SHA256');

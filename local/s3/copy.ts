@@ -45,10 +45,13 @@ function missing(source: StoredObject, asked: ChecksumAlgorithm | undefined) {
   const kept = source.checksum?.type === 'FULL_OBJECT' ? source.checksum : undefined;
   const algorithm = asked ?? source.checksum?.algorithm;
   const compute = kept?.algorithm === algorithm ? undefined : algorithm;
+  const etag = source.foreign || source.etag.includes('-') ? null : source.etag;
   return {
     kept,
     algorithm: compute,
-    hash: compute !== undefined || source.foreign || source.etag.includes('-'),
+    /** null: to be made of the bytes */
+    etag,
+    hash: compute !== undefined || etag === null,
   };
 }
 
@@ -78,9 +81,9 @@ export async function copyObject({ store, headers, target: { bucket, key } }: Ca
         "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.",
       );
     }
-    const { kept, algorithm, hash } = missing(source, asked);
+    const { kept, algorithm, etag, hash } = missing(source, asked);
     const describe = (hashes: Hashes | undefined) => ({
-      etag: hashes?.md5 ?? source.etag,
+      etag: etag ?? hashes!.md5,
       modified: Date.now(),
       headers: replaces ? describingHeaders(headers) : source.headers,
       checksum: hashes?.checksum ?? (algorithm === undefined ? kept : undefined),

@@ -42,8 +42,8 @@ export type MemoryS3 = {
 
 export type MemoryS3Options = {
   readonly bucket: string;
-  /** md5: as a plain bucket has them. unique: another one with each write, as a bucket with KMS keys */
-  readonly etags?: 'md5' | 'unique';
+  /** of-bytes: the same for the same bytes, as the embedded S3 makes them. unique: another one with each write, as a bucket with KMS keys */
+  readonly etags?: 'of-bytes' | 'unique';
   /** keys a page of ListObjectsV2, at most */
   readonly pageKeys?: number;
 };
@@ -95,14 +95,14 @@ function bytesOf(body: unknown): Buffer {
 }
 
 /** The empty bucket `bucket`; any other one does not exist. */
-export function memoryS3({ bucket, etags = 'md5', pageKeys = 1000 }: MemoryS3Options): MemoryS3 {
+export function memoryS3({ bucket, etags = 'of-bytes', pageKeys = 1000 }: MemoryS3Options): MemoryS3 {
   const objects = new Map<string, MemoryObject>();
   let changes = 0;
 
-  const etagOf = (body: Uint8Array): string => {
-    const hash = createHash('md5').update(body);
+  const etagOf = ({ body, sha256 }: Pick<MemoryObject, 'body' | 'sha256'>): string => {
+    const hash = createHash(sha256 === undefined ? 'md5' : 'sha256').update(body);
     if (etags === 'unique') hash.update(String(changes));
-    return hash.digest('hex');
+    return hash.digest('hex').slice(0, 32);
   };
 
   function mustFind(key: string): MemoryObject {
@@ -117,9 +117,10 @@ export function memoryS3({ bucket, etags = 'md5', pageKeys = 1000 }: MemoryS3Opt
     if (headers['if-none-match'] !== undefined && objects.has(key)) throw conditionFailed();
   }
 
-  function write(key: string, object: Omit<MemoryObject, 'etag'>): MemoryObject {
+  /** @param from the object that this is a copy of */
+  function write(key: string, object: Omit<MemoryObject, 'etag'>, from?: MemoryObject): MemoryObject {
     changes++;
-    const written = { ...object, etag: etagOf(object.body) };
+    const written = { ...object, etag: from && etags === 'of-bytes' ? from.etag : etagOf(object) };
     objects.set(key, written);
     return written;
   }
@@ -158,7 +159,7 @@ export function memoryS3({ bucket, etags = 'md5', pageKeys = 1000 }: MemoryS3Opt
     requireConditions(key, headers);
     const asked = headers['x-amz-checksum-algorithm'] === 'SHA256';
     const sha256 = asked ? sha256Of(from.body) : from.sha256;
-    const { etag } = write(key, { ...from, sha256 });
+    const { etag } = write(key, { ...from, sha256 }, from);
     const body = xml(
       'CopyObjectResult',
       leaf('LastModified', '2026-01-01T00:00:00.000Z'),

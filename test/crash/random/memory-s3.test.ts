@@ -57,7 +57,12 @@ function randomOperations(seed: number, count: number, prefix: string): Operatio
     (key) => prefix + key,
   );
   const contents = ['', 'one', 'two', 'three'].map((text) => Buffer.from(text));
-  const etags = [...contents.map((body) => `"${createHash('md5').update(body).digest('hex')}"`), '"none"'];
+  const etags = [
+    ...contents.flatMap((body) =>
+      ['md5', 'sha256'].map((hash) => `"${createHash(hash).update(body).digest('hex').slice(0, 32)}"`),
+    ),
+    '"none"',
+  ];
 
   const one = (): Operation => {
     const key = pick(keys);

@@ -96,7 +96,7 @@ export function simulation(seed: number, format: Format, only: readonly Fault[] 
   const tables = dice.chance(0.5) ? ['a'] : ['a', 'b'];
   const s3 = memoryS3({
     bucket: 'lake',
-    etags: dice.chance(0.5) ? 'unique' : 'md5',
+    etags: dice.chance(0.5) ? 'unique' : 'of-bytes',
     pageKeys: dice.pick([2, 1000]),
   });
   const cloud: Cloud = { s3, table: emptyTable };

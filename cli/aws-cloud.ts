@@ -10,7 +10,17 @@ import { keysOf, parseTarget } from '../core/objects/keys.ts';
 import { s3Client, s3Store } from '../core/objects/s3.ts';
 import type { ObjectStore } from '../core/objects/store.ts';
 import { functionName, ledgerName, stateMachineName } from '../infra/names.ts';
-import { credentialsOf, nameOf, regionOf, said, unreachableStep } from './aws-access.ts';
+import {
+  type AwsService,
+  checkEndpoints,
+  credentialsOf,
+  nameOf,
+  refusePages,
+  regionOf,
+  said,
+  strangerWords,
+  unreachableStep,
+} from './aws-access.ts';
 import type { Cloud } from './cloud.ts';
 import { stateMachine } from './state-machine.ts';
 import type { CloudRequest } from './surroundings.ts';
@@ -67,8 +77,8 @@ function resourceOf(input: object): string | undefined {
 }
 
 /**
- * @throws TidemarkError EnvironmentMissing without a region, CloudDenied without credentials. Nothing is asked of AWS
- *   until something is needed.
+ * @throws TidemarkError EnvironmentMissing without a region, CloudDenied without credentials, UsageWrong where a region
+ *   or an endpoint cannot be one. Nothing is asked of AWS until something is needed.
  */
 export async function openAwsCloud({ definition, environment }: CloudRequest): Promise<Cloud> {
   const sync = definition.name;
@@ -76,13 +86,15 @@ export async function openAwsCloud({ definition, environment }: CloudRequest): P
   const ledgerTable = environment.TIDEMARK_LEDGER || ledgerName(sync);
   const target = parseTarget(definition.target.url);
 
+  checkEndpoints();
   const given = environment.AWS_REGION || environment.AWS_DEFAULT_REGION;
   const sfn = new SFNClient({ maxAttempts: stepFunctionsTries, ...(given && { region: given }) });
-  const region = await regionOf(sfn);
+  const region = await regionOf(sfn, environment);
   const { accountId } = await credentialsOf(sfn);
   const common = { region, credentials: sfn.config.credentials };
   const dynamodb = dynamodbClient(common);
   const s3 = s3Client(common);
+  for (const client of [sfn, dynamodb, s3]) refusePages(client);
   const machine = stateMachine(sfn, watchLimits);
   const where = `${accountId ? `account ${accountId}, ` : ''}region ${region}`;
 
@@ -90,9 +102,14 @@ export async function openAwsCloud({ definition, environment }: CloudRequest): P
     new TidemarkError('NotDeployed', `sync ${sync} has no ${what} in ${at}`, { cause });
 
   /** What is said in place of an SDK's error: the action, the resource, the account and the region. */
-  function explained(error: unknown, service: 'states' | 'dynamodb', command = '', input: object): unknown {
+  function explained(error: unknown, service: AwsService, command = '', input: object): unknown {
     if (error instanceof TidemarkError || answers.has(nameOf(error))) return error;
     const place = `${service}:${command.replace(/Command$/, '')} on ${resourceOf(input) ?? machineName} (${where})`;
+    const stranger = strangerWords(error, service);
+    if (stranger !== null) {
+      const message = `${place} failed: ${stranger.what}`;
+      return new TidemarkError('LedgerUnavailable', message, { cause: error, next: stranger.next });
+    }
     if (denying.has(nameOf(error))) {
       const message = `${place} was denied: ${nameOf(error)}${said(error)}`;
       return new TidemarkError('CloudDenied', message, { cause: error });
@@ -150,7 +167,7 @@ export async function openAwsCloud({ definition, environment }: CloudRequest): P
   return {
     ...machine,
     ledger: dynamodbLedger(dynamodb, ledgerTable),
-    store: asTheCaller(s3Store(s3, target.bucket), region),
+    store: asTheCaller(s3Store(s3, target.bucket), target.bucket, region),
     keys: keysOf(target, sync),
     pace,
     place: (key) => `s3://${target.bucket}/${key}`,
@@ -177,7 +194,7 @@ export async function openAwsCloud({ definition, environment }: CloudRequest): P
 }
 
 /** What is denied here, is denied to the user of this command, not to a function's role; so is the way there. */
-function asTheCaller(store: ObjectStore, region: string): ObjectStore {
+function asTheCaller(store: ObjectStore, bucket: string, region: string): ObjectStore {
   return {
     ...store,
     async get(key) {
@@ -185,6 +202,11 @@ function asTheCaller(store: ObjectStore, region: string): ObjectStore {
         return await store.get(key);
       } catch (error) {
         if (!(error instanceof TidemarkError)) throw error;
+        const stranger = strangerWords(error.cause, 's3');
+        if (stranger !== null) {
+          const message = `s3:GetObject on s3://${bucket}/${key} failed: ${stranger.what}`;
+          throw new TidemarkError('StoreUnavailable', message, { cause: error, next: stranger.next });
+        }
         const next = unreachableStep(error, region);
         if (next !== null) throw new TidemarkError(error.code, error.message, { cause: error, next });
         if (error.code !== 'StoreDenied') throw error;

@@ -9,7 +9,14 @@ import { exitCodes, type ShownError, shown } from './errors.ts';
 import { executionWords, isAlive } from './executions.ts';
 import type { Followed } from './follow.ts';
 import { problemsIn, problemWords } from './incomplete.ts';
-import { afterPublishing, again, type NextStep, nextStepHere, runCommand } from './next-steps.ts';
+import {
+  afterPublishing,
+  again,
+  commandsHere,
+  type NextStep,
+  nextStepHere,
+  runCommand,
+} from './next-steps.ts';
 import { partName } from './progress.ts';
 import { counted } from './quantities.ts';
 import type { RunBeginning } from './run-start.ts';
@@ -47,9 +54,9 @@ const amountOf = (parts: readonly Part[]): Amount => ({
   bytes: parts.reduce((sum, { file }) => sum + (file?.size ?? 0), 0),
 });
 
-function tablesOf({ followed }: Ended, run: Run): SummaryTable[] {
+function tablesOf({ followed, context }: Ended, run: Run): SummaryTable[] {
   const { sighting, progress, execution } = followed;
-  const problems = problemsIn(execution.message ?? '', run.tables);
+  const problems = problemsIn(execution.message ?? '', run.tables, (code) => nextStepHere(context, code));
   return run.tables.map((table, index) => {
     const head = sighting?.heads.find((candidate) => candidate.table === table);
     const snapshot = head?.snapshot?.run === run.run ? head.snapshot : null;
@@ -204,7 +211,8 @@ function executionError({ context, cloud, followed }: Ended): ShownError {
   if (execution.status === 'ABORTED') {
     return shown('Aborted', 'the execution was stopped from elsewhere', nextStepHere(context, 'Aborted'));
   }
-  const known = shown(code, execution.message ?? 'the execution failed');
+  const plain = shown(code, execution.message ?? 'the execution failed');
+  const known = { ...plain, next: commandsHere(context, plain.next) };
   const next =
     known.next.includes('redrive') || known.next.includes('--fresh') ? known.next : `${known.next} ${tail}`;
   // chunks do not end an execution: it was Plan or, where there is a run, perhaps Publish

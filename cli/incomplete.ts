@@ -1,4 +1,4 @@
-import { isErrorCode, nextStepOf } from '../core/errors.ts';
+import { type ErrorCode, isErrorCode } from '../core/errors.ts';
 
 /** Why a table is not complete, as far as it is known. */
 export type Problem = {
@@ -16,8 +16,13 @@ export const problemWords = ({ table, code, message }: Problem): string =>
 /**
  * Takes apart what Publish says of the tables that are not complete (`… Not complete: a: Code: …; b: …`): the tables'
  * names are known, so that nothing in a message is mistaken for one.
+ * @param nextOf what the operator does about an error
  */
-export function problemsIn(message: string, tables: readonly string[]): Problem[] {
+export function problemsIn(
+  message: string,
+  tables: readonly string[],
+  nextOf: (code: ErrorCode) => string,
+): Problem[] {
   const start = message.indexOf('Not complete: ');
   if (start < 0) return [];
   const text = message.slice(start + 'Not complete: '.length);
@@ -39,6 +44,6 @@ export function problemsIn(message: string, tables: readonly string[]): Problem[
     const [, code, rest] = /^([\w.]+): ([\s\S]*)$/.exec(whole) ?? [];
     return code === undefined
       ? { table, code: null, message: whole, next: null }
-      : { table, code, message: rest!, next: isErrorCode(code) ? nextStepOf(code) : null };
+      : { table, code, message: rest!, next: isErrorCode(code) ? nextOf(code) : null };
   });
 }

@@ -1,6 +1,7 @@
 import { TidemarkError } from '../core/errors.ts';
 import { type Answer, type Context, give } from './context.ts';
-import { exitCodeOf, exitCodes, shownError } from './errors.ts';
+import { exitCodeOf, exitCodes } from './errors.ts';
+import { shownErrorHere } from './next-steps.ts';
 import { type GlobalOptions, parse, type Wish } from './program.ts';
 import { sampleDefinition } from './sample-definition.ts';
 import { realSurroundings, type Surroundings } from './surroundings.ts';
@@ -98,7 +99,7 @@ export async function main(
       exitCode: exitCodeOf(error),
       document: {},
       lines: () => [],
-      error: shownError(error),
+      error: shownErrorHere(context, error),
     });
   }
 }

@@ -1,6 +1,7 @@
 import { isAbsolute, join } from 'node:path';
 import { type ErrorCode, nextStepOf } from '../core/errors.ts';
 import type { Context } from './context.ts';
+import { type ShownError, shownError } from './errors.ts';
 import { sampleDefinition } from './sample-definition.ts';
 
 const defaultHome = '.tidemark';
@@ -34,12 +35,23 @@ export function runCommand(context: Context): string {
   return isSample(context) && isNpmStart ? 'npm start' : again(context, 'run');
 }
 
-/** What the operator does about an error, its commands written as this command line was called. */
-export const nextStepHere = (context: Context, code: ErrorCode): string =>
-  nextStepOf(code).replaceAll(
-    /`tidemark ([^`]+)`/g,
+/** The commands in a next step (`tidemark …`), written as this command line was called. */
+export const commandsHere = (context: Context, next: string): string =>
+  next.replaceAll(
+    // help is the same everywhere
+    /`tidemark ([^-`][^`]*)`/g,
     (_, command: string) => `\`${command === 'run' ? runCommand(context) : again(context, command)}\``,
   );
+
+/** What the operator does about an error, here. */
+export const nextStepHere = (context: Context, code: ErrorCode): string =>
+  commandsHere(context, nextStepOf(code));
+
+/** An error as it is shown, with its commands as they are typed here. */
+export function shownErrorHere(context: Context, error: unknown): ShownError {
+  const found = shownError(error);
+  return { ...found, next: commandsHere(context, found.next) };
+}
 
 /** What it means that a run began with another definition than the one of the file here, and what to do. */
 export function definitionChangedWords(context: Context): string {

@@ -79,7 +79,7 @@ const table = {
   // definition
   DefinitionInvalid: [
     'definition',
-    'Mend the definition at the place that is named; `tidemark check` reads it again.',
+    'Mend the definition at the place that is named, and try again; `tidemark check` finds everything else that a run would trip over.',
   ],
   DefinitionMissing: ['definition', 'Write the file, or name another with --config.'],
   EnvironmentMissing: ['definition', 'Set the environment variable, or write the value into the definition.'],

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { relative, resolve } from 'node:path';
+import { basename, relative, resolve } from 'node:path';
 import { type Deployable, readToDeploy } from '../core/definition/deployable.ts';
 import type { Credentials } from '../core/definition/deployed-source.ts';
 import { TidemarkError } from '../core/errors.ts';
@@ -30,6 +30,13 @@ export function readDeployableFile(
 export function nameOf(absolute: string): string {
   const short = relative(process.cwd(), absolute);
   return short.startsWith('..') ? absolute : short;
+}
+
+/** What a command of Tidemark needs beside it to work on this sync; a file elsewhere by its last name only. */
+export function withConfig(absolute: string): string {
+  const short = relative(process.cwd(), absolute);
+  const name = short.startsWith('..') ? basename(absolute) : short;
+  return name === 'tidemark.yaml' ? '' : ` --config ${name}`;
 }
 
 function textOf(file: string): string {

@@ -9,11 +9,16 @@ import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
+import { topicsMax } from '../core/definition/rules.ts';
+import { TidemarkError } from '../core/errors.ts';
 import { executionLink } from './console-links.ts';
+import { withConfig } from './deployable-file.ts';
 import { stateMachineName } from './names.ts';
 
 export type NoticesProps = {
   readonly sync: string;
+  /** the definition's, absolute */
+  readonly file: string;
   readonly machine: IStateMachine;
   /** e-mail addresses, and ARNs of topics that are there */
   readonly notify: readonly string[];
@@ -39,8 +44,13 @@ export function notices(scope: Construct, props: NoticesProps): Topic | null {
     ...props.topics,
     ...props.notify.filter(isArn).map((arn, index) => Topic.fromTopicArn(scope, `NotifyTopic${index}`, arn)),
   ];
+  if (topics.length > topicsMax)
+    throw new TidemarkError(
+      'DefinitionInvalid',
+      `sync ${props.sync}: ${topics.length} topics to tell (deploy.notify, where all mail addresses are one, and the construct’s topics); allowed: up to ${topicsMax}, as a rule of EventBridge and an alarm take no more; a topic may have any number of subscriptions`,
+    );
   if (topics.length > 0) failureRule(scope, props, topics);
-  if (props.alarmAfterHours !== null) ageAlarm(scope, props.sync, props.alarmAfterHours, topics);
+  if (props.alarmAfterHours !== null) ageAlarm(scope, props, props.alarmAfterHours, topics);
   return made;
 }
 
@@ -83,7 +93,11 @@ function mailTopic(scope: Construct, sync: string, mails: readonly string[]): To
 }
 
 /** Children of the Map have state machine ARNs of their own: only the runs of the sync are told of. */
-function failureRule(scope: Construct, { sync, machine }: NoticesProps, topics: readonly ITopic[]): void {
+function failureRule(
+  scope: Construct,
+  { sync, file, machine }: NoticesProps,
+  topics: readonly ITopic[],
+): void {
   const rule = new Rule(scope, 'FailedRule', {
     description: `Executions of Tidemark sync ${sync} that did not succeed`,
     eventPattern: {
@@ -97,7 +111,7 @@ function failureRule(scope: Construct, { sync, machine }: NoticesProps, topics: 
   const message = RuleTargetInput.fromMultilineText(
     [
       `Tidemark sync ${sync}: execution ${field('$.detail.name')} ended as ${field('$.detail.status')}.`,
-      `Why, and what to do: npx tidemark status --cloud aws`,
+      `Why, and what to do: npx tidemark status --cloud aws${withConfig(file)}`,
       `In the console: ${executionLink(field('$.detail.executionArn'))}`,
       'What is committed stays; a redrive copies only the rest.',
     ].join('\n'),
@@ -114,10 +128,15 @@ function failureRule(scope: Construct, { sync, machine }: NoticesProps, topics: 
  * Rings after `hours` without a published run, in steps of an hour, and from the first deployment until the first
  * run: no data is bad news. Publish writes the metric into its log.
  */
-function ageAlarm(scope: Construct, sync: string, hours: number, topics: readonly ITopic[]): void {
+function ageAlarm(
+  scope: Construct,
+  { sync, file }: NoticesProps,
+  hours: number,
+  topics: readonly ITopic[],
+): void {
   const alarm = new Alarm(scope, 'AgeAlarm', {
     alarmName: `${stateMachineName(sync)}-published`,
-    alarmDescription: `Tidemark sync ${sync} has published no run for ${hours} hours. See npx tidemark status --cloud aws`,
+    alarmDescription: `Tidemark sync ${sync} has published no run for ${hours} hours. See npx tidemark status --cloud aws${withConfig(file)}`,
     metric: new Metric({
       namespace: 'Tidemark',
       metricName: 'PublishedRuns',

@@ -1,8 +1,11 @@
 import { CfnOutput } from 'aws-cdk-lib';
 import { Construct } from 'constructs';
 import { machineLink } from './console-links.ts';
+import { withConfig } from './deployable-file.ts';
 
 export type Deployed = {
+  /** the definition's, absolute */
+  readonly file: string;
   readonly stateMachineArn: string;
   readonly ledgerName: string;
   readonly bucketName: string;
@@ -24,7 +27,11 @@ export function outputs(scope: Construct, deployed: Deployed): void {
     'The runs of this sync in the console of Step Functions',
     machineLink(deployed.stateMachineArn),
   );
-  output('Next', 'Starts a run and follows it; then: status, runs, show', 'npx tidemark run --cloud aws');
+  output(
+    'Next',
+    'Starts a run and follows it; then: status, runs, show',
+    `npx tidemark run --cloud aws${withConfig(deployed.file)}`,
+  );
   output('LedgerTable', 'The ledger, which outlives the stacks', deployed.ledgerName);
   output('LakeBucket', 'The bucket of the lake', deployed.bucketName);
   output('LogGroups', 'Logs of the functions and the state machine', deployed.logGroupNames.join(' '));

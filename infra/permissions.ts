@@ -5,6 +5,7 @@
  */
 import { Arn, ArnFormat, Aws } from 'aws-cdk-lib';
 import { Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { TidemarkError } from '../core/errors.ts';
 import { type Keys, keysOf, type Target, tableFolder } from '../core/objects/keys.ts';
 
 type TableName = Parameters<typeof tableFolder>[0];
@@ -13,7 +14,8 @@ type TableName = Parameters<typeof tableFolder>[0];
 export type Territory = {
   readonly sync: string;
   readonly target: Target;
-  readonly tables: readonly TableName[];
+  /** of the tables' folders: see `tablePatterns` */
+  readonly patterns: readonly string[];
   readonly ledgerArn: string;
   readonly bucketArn: string;
   /** of the bucket's KMS key; null: S3's own encryption */
@@ -24,24 +26,51 @@ export type Territory = {
   readonly source: readonly PolicyStatement[];
 };
 
-/**
- * IAM takes 10,240 characters of inline policies a role. A function has at most three resources a table; with this
- * many characters for one of each, and what an ARN adds, that is a good half of it.
- */
-const tableCharactersMax = 1500;
-const arnCharacters = 40;
+/** What IAM takes of inline policies a role, without white space. */
+const roleCharactersMax = 10_240;
+/** What a function's role has beside its own statements, at its longest: logs, traces, a VPC, the documents' frames. */
+const commonCharacters = 2_000;
+
+/** How long CDK's stand-ins for what only the deployment knows become at most; by what stands in their names. */
+const tokenCharacters: readonly (readonly [RegExp, number])[] = [
+  [/AWS\.Partition/, 10],
+  [/AWS\.AccountId/, 12],
+  [/AWS\.Region/, 14],
+  [/AWS\.URLSuffix/, 16],
+  // a bucket's ARN, many times; a table's is longer, once or twice
+  [/./, 90],
+];
+
+const charactersOf = (statements: readonly PolicyStatement[]): number =>
+  JSON.stringify(statements.map((statement) => statement.toStatementJson())).replaceAll(
+    /\$\{Token\[([^\]]*)\]\}/g,
+    (_, name: string) => 'x'.repeat(tokenCharacters.find(([like]) => like.test(name))![1]),
+  ).length;
 
 /**
- * Patterns of the folders of a sync's tables, as narrow as fits into a role: each table, else each schema, else all
- * that look like a table.
+ * Patterns of the folders of a sync's tables, as narrow as fits into its functions' roles: each table, else each schema,
+ * else all that look like a table.
+ *
+ * @throws TidemarkError DefinitionInvalid where the prefix alone, which a role names many times, is too long
  */
-export function tablePatterns({ prefix }: Target, tables: readonly TableName[]): readonly string[] {
+export function tablePatterns(
+  territory: Omit<Territory, 'patterns'>,
+  tables: readonly TableName[],
+): readonly string[] {
+  const { prefix } = territory.target;
   const folders = tables.map(tableFolder);
   const schemas = [...new Set(folders.map((folder) => `${folder.split('.')[0]}.*`))];
+  const under = (patterns: readonly string[]) => patterns.map((pattern) => `${prefix}${pattern}`);
   const fits = (patterns: readonly string[]) =>
-    patterns.reduce((sum, pattern) => sum + arnCharacters + prefix.length + pattern.length, 0) <=
-    tableCharactersMax;
-  return ([folders, schemas].find(fits) ?? ['*.*']).map((pattern) => `${prefix}${pattern}`);
+    [planPermissions, copyChunkPermissions, publishPermissions].every(
+      (of) => charactersOf(of({ ...territory, patterns })) <= roleCharactersMax - commonCharacters,
+    );
+  const found = [folders, schemas, ['*.*']].map(under).find(fits);
+  if (found) return found;
+  throw new TidemarkError(
+    'DefinitionInvalid',
+    `target.url: a prefix of ${prefix.length} characters; a role names it many times, and IAM takes ${roleCharactersMax.toLocaleString('en')} characters a role; allowed: a shorter one`,
+  );
 }
 
 const allow = (actions: string[], resources: string[], conditions?: Record<string, unknown>) =>
@@ -91,7 +120,7 @@ const resultsOf = (keys: Keys): string => `${keys.results('*')}/*`;
 
 export function planPermissions(territory: Territory): PolicyStatement[] {
   const keys = keysOf(territory.target, territory.sync);
-  const tables = tablePatterns(territory.target, territory.tables);
+  const tables = territory.patterns;
   const staged = stagedOfSync(keys);
   const tablePlans = tablePlansOf(keys);
   const manifests = tables.map((table) => `${table}/manifests/*`);
@@ -112,7 +141,7 @@ export function copyChunkPermissions(territory: Territory): PolicyStatement[] {
   const keys = keysOf(territory.target, territory.sync);
   const staged = stagedOfSync(keys);
   const tablePlans = tablePlansOf(keys);
-  const data = tablePatterns(territory.target, territory.tables).map((table) => `${table}/data/*`);
+  const data = territory.patterns.map((table) => `${table}/data/*`);
   return [
     // is the run still running?
     onLedger(territory, itemsOfSync(territory), ['GetItem']),
@@ -128,7 +157,7 @@ export function copyChunkPermissions(territory: Territory): PolicyStatement[] {
 
 export function publishPermissions(territory: Territory): PolicyStatement[] {
   const keys = keysOf(territory.target, territory.sync);
-  const tables = tablePatterns(territory.target, territory.tables);
+  const tables = territory.patterns;
   const staged = stagedOfSync(keys);
   const ofRuns = [tablePlansOf(keys), resultsOf(keys)];
   // data, manifests and the pointer: all that there is in a table's folder

@@ -15,9 +15,9 @@ type Claim = {
   readonly allowed: string;
 };
 
-function claimsOf({ target, tables, deploy }: Definition): Claim[] {
+function tablesOf({ target, tables }: Definition): Claim[] {
   const { bucket, prefix } = parseTarget(target.url);
-  const claims: Claim[] = tables.map(({ name }) => {
+  return tables.map(({ name }) => {
     const thing = `s3://${bucket}/${prefix}${tableFolder(parseTableName(name)!)}`;
     return {
       place: 'target.url',
@@ -26,6 +26,11 @@ function claimsOf({ target, tables, deploy }: Definition): Claim[] {
       allowed: 'another prefix, or the table in one of them',
     };
   });
+}
+
+function deploymentOf({ target, deploy }: Definition): Claim[] {
+  const { bucket } = parseTarget(target.url);
+  const claims: Claim[] = [];
   if (deploy.bucket === 'create') {
     claims.push({
       place: 'deploy.bucket',
@@ -60,7 +65,13 @@ function claimsOf({ target, tables, deploy }: Definition): Claim[] {
  * @param syncs of one account and region
  * @throws TidemarkError DefinitionInvalid, with every place and both files
  */
-export function refuseConflicts(syncs: readonly Sync[]): void {
+export const refuseConflicts = (syncs: readonly Sync[]): void =>
+  refuse(syncs, (definition) => [...tablesOf(definition), ...deploymentOf(definition)]);
+
+/** The same of the tables alone: what an app has of its own (bucket, VPC) may be shared. */
+export const refuseSharedTables = (syncs: readonly Sync[]): void => refuse(syncs, tablesOf);
+
+function refuse(syncs: readonly Sync[], claimsOf: (definition: Definition) => Claim[]): void {
   const holders = new Map<string, string>();
   const problems: string[] = [];
   for (const { definition, file } of syncs) {

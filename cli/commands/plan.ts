@@ -2,8 +2,9 @@ import { formatTableName, parseTableName } from '../../core/definition/table-nam
 import { planTable } from '../../core/plan/plan-run.ts';
 import type { TablePlan } from '../../core/plan/table-plan.ts';
 import type { Answer, Context } from '../context.ts';
-import { exitCodes, problemLines, type ShownError, shownError } from '../errors.ts';
+import { exitCodes, problemLines, type ShownError } from '../errors.ts';
 import { type LayoutColumn, layOut } from '../layout.ts';
+import { shownErrorHere } from '../next-steps.ts';
 import { printable, wrapped } from '../printable.ts';
 import { bytes, count, counted } from '../quantities.ts';
 import { readDefinition } from '../read-definition.ts';
@@ -50,7 +51,7 @@ export async function plan(context: Context, options: { readonly chunks: boolean
       try {
         planned.push({ table: name, plan: await planTable(source, definition, table), error: null });
       } catch (error) {
-        planned.push({ table: name, plan: null, error: shownError(error) });
+        planned.push({ table: name, plan: null, error: shownErrorHere(context, error) });
       }
     }
   } finally {

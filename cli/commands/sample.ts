@@ -25,6 +25,8 @@ export async function sample(
   });
   if (command !== undefined && looking.includes(command)) return call(args, surroundings);
 
+  // before anything is started or made
+  (await import('../../local/sample/rows.ts')).checkSamplePackages();
   // Ctrl-C while the database starts or loads: a load is one transaction, nothing is left half done
   const forget = surroundings.onStopSignal(() => {
     note(context, 'stopped');

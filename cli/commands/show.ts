@@ -5,7 +5,7 @@ import { isAlive, runWord } from '../executions.ts';
 import { type Problem, problemsIn, problemWords } from '../incomplete.ts';
 import { type LayoutColumn, layOut } from '../layout.ts';
 import { look } from '../look.ts';
-import { definitionChangedWords, runCommand } from '../next-steps.ts';
+import { definitionChangedWords, nextStepHere, runCommand } from '../next-steps.ts';
 import { attemptsOf, byChunk, timesOf } from '../part-times.ts';
 import { redacted } from '../printable.ts';
 import { progressOf, type TableState } from '../progress.ts';
@@ -58,7 +58,9 @@ export const show = (context: Context, id: string): Promise<Answer> =>
     const sighting = await sightingOf(cloud, run, activity);
     const progress = progressOf(sighting, () => false, context.surroundings.nowMs());
     const problems =
-      run.status === 'running' && !live ? problemsIn(redacted(execution?.message ?? ''), run.tables) : [];
+      run.status === 'running' && !live
+        ? problemsIn(redacted(execution?.message ?? ''), run.tables, (code) => nextStepHere(context, code))
+        : [];
 
     const tables = progress.tables.map((table): ShownTable => {
       const parts = sighting.parts.filter((part) => part.table === table.index);

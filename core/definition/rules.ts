@@ -83,6 +83,9 @@ function sourceBreaches({ source }: Definition, raw: unknown, credentials: Crede
   return [];
 }
 
+/** What a rule of EventBridge, and an alarm of CloudWatch, tell at most. */
+export const topicsMax = 5;
+
 function deployBreaches({ deploy, target, schedule }: Definition): Breach[] {
   const breaches: Breach[] = [];
   const resolved = !target.url.includes('${');
@@ -95,6 +98,18 @@ function deployBreaches({ deploy, target, schedule }: Definition): Breach[] {
     breaches.push({
       path: ['target', 'url'],
       what: 'a bucket that is made here has no dot in its name, as TLS does not cover such a host; allowed: letters, digits and hyphens, or bucket: existing',
+    });
+  if (deploy.bucket === 'create' && resolved && bucketOf(target.url)?.endsWith('-an'))
+    breaches.push({
+      path: ['target', 'url'],
+      what: 'a bucket whose name ends in -an; S3 keeps that ending for names of an account’s own region; allowed: another ending, or bucket: existing',
+    });
+  const arns = deploy.notify.filter((address) => address.startsWith('arn:')).length;
+  const topics = arns + (deploy.notify.length > arns ? 1 : 0);
+  if (topics > topicsMax)
+    breaches.push({
+      path: ['deploy', 'notify'],
+      what: `${topics} topics (all mail addresses are one); allowed: up to ${topicsMax}, as a rule of EventBridge and an alarm take no more; a topic may have any number of subscriptions`,
     });
   const gap = schedule && !schedule.expression.includes('${') ? longestGapHours(schedule) : null;
   const alarm = deploy.alarm_after_hours;

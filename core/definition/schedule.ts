@@ -32,8 +32,12 @@ function parseExpression(text: string): Rhythm | { readonly problem: string } {
   };
 }
 
+const expressionMax = 256;
+
 /** What EventBridge Scheduler would not take, or a schedule that would never fire; null: nothing. */
 export function scheduleProblem(expression: string): string | null {
+  if (expression.length > expressionMax)
+    return `${expression.length} characters; allowed: up to ${expressionMax}`;
   const parsed = parseExpression(expression);
   return 'problem' in parsed ? parsed.problem : null;
 }

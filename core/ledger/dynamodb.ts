@@ -27,9 +27,12 @@ const noLaterRunHasClaimed = 'attribute_not_exists(claimedBy) OR claimedBy <= :r
 const claimedByThisRun = 'claimedBy = :run';
 const snapshotIsAnother = '(attribute_not_exists(snapshotRun) OR snapshotRun <> :run)';
 
+/** A network that swallows requests (a VPC without an endpoint for DynamoDB) is an error after some of these, not silence. */
+const requestHandler = { connectionTimeout: 10_000, requestTimeout: 20_000, throwOnRequestTimeout: true };
+
 /** DynamoDB as Tidemark uses it. The endpoint comes from the environment (AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL). */
 export const dynamodbClient = (config: DynamoDBClientConfig = {}): DynamoDBClient =>
-  new DynamoDBClient({ maxAttempts: 6, ...config });
+  new DynamoDBClient({ maxAttempts: 6, requestHandler, ...config });
 
 const conditionFailed = (error: unknown): boolean => nameOfError(error) === 'ConditionalCheckFailedException';
 

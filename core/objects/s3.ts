@@ -87,11 +87,17 @@ function asTidemarkError(error: unknown, action: string, bucket: string, key: st
 }
 
 /**
+ * A network that swallows requests (a VPC without an endpoint for S3) is an error after some of these, not silence. No
+ * limit on a whole request: a part takes as long as it takes, while bytes go.
+ */
+const requestHandler = { connectionTimeout: 10_000, socketTimeout: 60_000 };
+
+/**
  * An S3 client as Tidemark uses it. Endpoints come from the environment (AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL).
  * Five tries: what is still failing then is reported and tried again by the state machine, minutes later.
  */
 export function s3Client(config: S3ClientConfig = {}): S3Client {
-  const client = new S3Client({ maxAttempts: 5, followRegionRedirects: true, ...config });
+  const client = new S3Client({ maxAttempts: 5, followRegionRedirects: true, requestHandler, ...config });
   // The body's SHA-256 is computed once, by us; the signature takes the same one instead of hashing again.
   client.middlewareStack.add(
     (next) => (args) => {

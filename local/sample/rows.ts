@@ -1,4 +1,5 @@
 /** Rows of a data file as CSV for PostgreSQL, made by DuckDB. */
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { TidemarkError } from '../../core/errors.ts';
@@ -45,14 +46,41 @@ function csvField(column: string, type: string): string {
   return `coalesce(${plain ? text : `'"' || replace(${text}, '"', '""') || '"'`}, '')`;
 }
 
+/** An installed tidemark does not bring them: only this sample needs them, and they are large. */
+const packages = ['vega-datasets', '@duckdb/node-api'] as const;
+
+const { resolve } = createRequire(import.meta.url);
+
+/**
+ * Whether the packages that hold and read the data are installed, without loading them.
+ * @throws CloudBroken
+ */
+export function checkSamplePackages(find: (name: string) => unknown = resolve): void {
+  try {
+    for (const name of packages) find(name);
+  } catch (cause) {
+    throw packagesMissing(cause);
+  }
+}
+
+function packagesMissing(cause: unknown): TidemarkError {
+  const { devDependencies } = JSON.parse(
+    readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+  );
+  const exact = packages.map((name) => `${name}@${devDependencies[name]}`).join(' ');
+  const [reason] = (cause as Error).message.split('\n');
+  const message = `the sample database needs the npm packages ${packages.join(' and ')}: ${reason}`;
+  return new TidemarkError('CloudBroken', message, {
+    cause,
+    next: `Install them beside tidemark: \`npm i ${exact}\`. Or take a clone of the repository, and \`npm ci\` there.`,
+  });
+}
+
 async function loadPackages() {
   try {
     const { DuckDBInstance } = await import('@duckdb/node-api');
-    const main = createRequire(import.meta.url).resolve('vega-datasets');
-    return { DuckDBInstance, folder: join(dirname(main), '..', 'data') };
+    return { DuckDBInstance, folder: join(dirname(resolve('vega-datasets')), '..', 'data') };
   } catch (cause) {
-    const message =
-      'The sample database needs the npm packages vega-datasets and @duckdb/node-api; install them with `npm ci`.';
-    throw new TidemarkError('CloudBroken', message, { cause });
+    throw packagesMissing(cause);
   }
 }

@@ -150,6 +150,104 @@ describe('region and credentials', () => {
   });
 });
 
+describe('what is set wrongly', () => {
+  it('is a region: which variable, and what was found there', async () => {
+    for (const name of ['AWS_REGION', 'AWS_DEFAULT_REGION']) {
+      await expect(opened({ [name]: 'Frankfurt am' })).rejects.toMatchObject({
+        code: 'UsageWrong',
+        message: `no AWS region: $${name} is “Frankfurt am”; allowed: a region’s name, as eu-central-1`,
+        next: expect.stringMatching(/^Set \$AWS_REGION/),
+      });
+    }
+    const config = join(scratchFolder(), 'config');
+    writeFileSync(config, '[default]\nregion = Frankfurt am\n');
+    vi.stubEnv('AWS_CONFIG_FILE', config);
+    await expect(opened({})).rejects.toMatchObject({
+      code: 'UsageWrong',
+      message: expect.stringMatching(/profile default of ~\/.aws\/config: .*"Frankfurt am"/),
+    });
+  });
+
+  it.each([
+    ['AWS_ENDPOINT_URL', 'localhost:4566'],
+    ['AWS_ENDPOINT_URL_S3', 'ftp://localhost'],
+    ['AWS_ENDPOINT_URL_DYNAMODB', 'localhost'],
+    ['AWS_ENDPOINT_URL_SFN', 'http://'],
+  ])('is an endpoint that is no URL: %s=%s', async (name, value) => {
+    vi.stubEnv(name, value);
+    await expect(opened()).rejects.toMatchObject({
+      code: 'UsageWrong',
+      message: expect.stringContaining(`$${name} is “${value}”; allowed: a URL with http:// or https://`),
+      next: expect.stringContaining(`$${name}`),
+    });
+    expect(asked).toEqual([]);
+  });
+
+  it('is no endpoint that the service’s own one stands before', async () => {
+    const url = process.env.AWS_ENDPOINT_URL;
+    vi.stubEnv('AWS_ENDPOINT_URL', 'localhost:4566');
+    for (const service of ['S3', 'DYNAMODB', 'SFN']) vi.stubEnv(`AWS_ENDPOINT_URL_${service}`, url);
+    await (await opened()).close();
+  });
+});
+
+describe('an endpoint where something else answers', () => {
+  const page = '<!DOCTYPE html>\n<html><body><h1>Sign in</h1></body></html>';
+
+  /** a proxy that does not say what kind of page it gives makes the SDK stumble over it */
+  it.each(
+    [200, 403, 404, 500].flatMap((status) => [
+      [status, 'text/html'],
+      [status, ''],
+    ]) as [number, string][],
+  )('is said to: a page of status %i and type “%s”', async (status, type) => {
+    vi.stubEnv('AWS_MAX_ATTEMPTS', '1');
+    const { keeper, ...cloud } = await opened();
+    server.removeAllListeners('request');
+    server.on('request', (request, response) => {
+      request.resume();
+      response.writeHead(status, type ? { 'content-type': type } : {});
+      response.end(page);
+    });
+    for (const [act, place, service] of [
+      [
+        async () => keeper.kind === 'cloud' && keeper.deployed(),
+        'dynamodb:DescribeTable on tidemark-shop',
+        'DynamoDB',
+      ],
+      [() => cloud.ledger.head('shop'), 'dynamodb:GetItem on tidemark-shop', 'DynamoDB'],
+      [() => cloud.execution(executionArn), 'states:DescribeExecution on', 'Step Functions'],
+      ...(type ? [[() => cloud.store.get('shop/x'), 's3:GetObject on s3://lake/shop/x', 'S3'] as const] : []),
+    ] as const) {
+      await expect(act()).rejects.toMatchObject({
+        kind: 'transient',
+        message: expect.stringMatching(
+          new RegExp(
+            `^${place}.* failed: what answered is not ${service} \\(HTTP status ${status}${type && `, ${type}`}\\)$`,
+          ),
+        ),
+        next: expect.stringMatching(
+          new RegExp(`^Does \\$AWS_ENDPOINT_URL \\(http://127.0.0.1:\\d+\\) lead to ${service}\\? .*proxy`),
+        ),
+      });
+    }
+  });
+});
+
+it('an answer of AWS that is broken is no other service’s', async () => {
+  vi.stubEnv('AWS_MAX_ATTEMPTS', '1');
+  const cloud = await opened();
+  server.removeAllListeners('request');
+  server.on('request', (request, response) => {
+    request.resume();
+    response.writeHead(200, { 'content-type': 'application/x-amz-json-1.0', 'x-amzn-requestid': 'r' });
+    response.end('{"Item":');
+  });
+  await expect(cloud.ledger.head('shop')).rejects.toMatchObject({
+    message: expect.not.stringContaining('what answered is not'),
+  });
+});
+
 describe('a profile', () => {
   it('that does not exist is said to be missing, of the region and of the credentials', async () => {
     vi.stubEnv('AWS_ACCESS_KEY_ID', undefined);

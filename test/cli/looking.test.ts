@@ -207,6 +207,7 @@ describe('tidemark show', () => {
     expect(stdout).toMatch(/public.orders +waiting +0\/1 +2 +800 +8.00 kB +2 +1 +5.0 s \(0-0\)/);
     expect(stdout).toMatch(/public.items +published +1\/1 +1 +100 +1.00 kB +1 +0 +5.0 s/);
     expect(stdout).toMatch(/✗ public.orders: TableDenied: no right\n {2}next: GRANT SELECT/);
+    expect(stdout.replaceAll(/\s+/g, ' ')).toMatch(/GRANT SELECT [^`]+`npx tidemark redrive --config \S+`\./);
     expect(stdout).toMatch(/next: `npx tidemark run .*` copies the rest/);
   });
 
@@ -223,7 +224,8 @@ describe('tidemark show', () => {
   it('does not know a run', async () => {
     const { exitCode, stderr } = await called({}, ['show', 'nope']);
     expect(exitCode).toBe(2);
-    expect(stderr).toBe('✗ RunUnknown: sync shop has no run nope\n  next: `tidemark runs` lists the runs.\n');
+    const next = '`npx tidemark runs --config \\S+/shop.yaml` lists the runs.'.replaceAll(' ', '\\s+');
+    expect(stderr).toMatch(new RegExp(`^✗ RunUnknown: sync shop has no run nope\n  next:\\s+${next}\n$`));
   });
 });
 

@@ -227,7 +227,9 @@ describe('redrive', () => {
     };
     const { exitCode, stderr } = await called(cloud, ['redrive']);
     expect(exitCode).toBe(1);
-    expect(stderr).toMatch(/older than 14 days\n {2}next: `tidemark run` adopts the run/);
+    expect(stderr).toMatch(
+      /older than 14 days\n {2}next: `npx tidemark run --config \S+ --cloud aws`\s+adopts the run/,
+    );
   });
 });
 

@@ -1,5 +1,5 @@
 /** The construct in an app of one's own: what the app hands over, and what is refused. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type App, Duration, Stack, type StackProps } from 'aws-cdk-lib';
@@ -77,6 +77,37 @@ test('a sync twice in one account and region is refused, with both files', () =>
   expect(twin).toThrow(
     /twin\/tidemark\.yaml: name: the sync plain is also what .*own\/tidemark\.yaml defines/,
   );
+});
+
+test('two syncs that write the same table are refused, with both files', () => {
+  const { made } = pipeline(() => ({}));
+  const other = () =>
+    new SyncPipeline(new Stack(made.node.root as App, 'Other'), 'Sync', {
+      definitionFile: definitionFile(folder, 'other', least.replace('name: plain', 'name: other')),
+      environment: {},
+    });
+  expect(other).toThrow(
+    /other\/tidemark\.yaml: target\.url: the table orders lies at s3:\S+, where both would write it, and \S+own\/tidemark\.yaml has it too/,
+  );
+});
+
+test('more topics than a rule takes are refused, the app’s counted', () => {
+  const own = (scope: Stack) => ({
+    topics: Array.from({ length: 6 }, (_, n) => new Topic(scope, `Topic${n}`)),
+  });
+  expect(() => pipeline(own)).toThrow(/sync plain: 6 topics to tell .* allowed: up to 5/);
+});
+
+test('what people are told to do names a definition that is not tidemark.yaml', () => {
+  const file = join(folder, 'nightly.yaml');
+  writeFileSync(file, full.replace('name: shop', 'name: nightly'));
+  const scope = new Stack(testApp(join(folder, 'nightly.out')), 'Nightly');
+  new SyncPipeline(scope, 'Sync', { definitionFile: file, environment: {} });
+  const told = JSON.stringify(synthesized(scope).template.toJSON());
+  for (const command of ['run', 'status']) {
+    expect(told).toContain(`npx tidemark ${command} --cloud aws --config nightly.yaml`);
+    expect(told).not.toMatch(new RegExp(`${command} --cloud aws(?! --config)`));
+  }
 });
 
 test('a zone has one interface endpoint, however many of its subnets the functions have', () => {

@@ -272,29 +272,80 @@ describe('of every role in every stack', () => {
 });
 
 describe('tables in a role', () => {
-  const tables = (count: number, schemas: number) =>
-    Array.from({ length: count }, (_, n) => ({ schema: `schema${n % schemas}`, table: `table_${n}` }));
-  const target = { bucket: 'lake', prefix: 'raw/' };
+  const tables = (count: number, schemas: number, characters = 10) =>
+    Array.from({ length: count }, (_, n) => ({
+      schema: `schema${n % schemas}`,
+      table: `t_${n}`.padEnd(characters, '_'),
+    }));
+  const statesArn = 'arn:aws:states:us-east-1:000000000000:stateMachine:tidemark-shop';
+  const ground = {
+    sync: 'shop',
+    target: { bucket: 'lake', prefix: 'raw/' },
+    ledgerArn: 'arn:aws:dynamodb:us-east-1:000000000000:table/tidemark-shop',
+    bucketArn: 'arn:aws:s3:::lake',
+    bucketKeyArn: null,
+    stateMachineArn: statesArn,
+    executionsArn: `${statesArn}:*`,
+    source: [],
+  };
 
   test('are named while they fit, then their schemas, then what looks like a table', () => {
-    expect(tablePatterns(target, [{ schema: 'public', table: 'odd name' }])).toEqual([
+    expect(tablePatterns(ground, [{ schema: 'public', table: 'odd name' }])).toEqual([
       'raw/public.odd!20name',
     ]);
-    expect(tablePatterns(target, tables(20, 2))).toHaveLength(20);
-    expect(tablePatterns(target, tables(2000, 2))).toEqual(['raw/schema0.*', 'raw/schema1.*']);
-    expect(tablePatterns(target, tables(2000, 500))).toEqual(['raw/*.*']);
+    expect(tablePatterns(ground, tables(16, 2))).toHaveLength(16);
+    expect(tablePatterns(ground, tables(2000, 2))).toEqual(['raw/schema0.*', 'raw/schema1.*']);
+    expect(tablePatterns(ground, tables(2000, 500))).toEqual(['raw/*.*']);
   });
 
-  test('IAM takes the largest role that this can make: 10,240 characters without white space', () => {
-    const names = tables(23, 1).map(({ table }) => `schema0.${table}`);
-    const big = full.replace('[public.orders, sales.lines]', JSON.stringify(names));
-    const app = testApp(join(folder, 'big.out'));
-    syncStacks(app, [definitionFile(folder, 'big', big)], {});
-    const stack = synthesized(app.node.findChild('tidemark-shop') as Stack);
-    const sizes = stack
-      .ofType('AWS::IAM::Role')
-      .map(([, { Properties }]) => JSON.stringify(stack.resolve(Properties.Policies ?? [])).length);
-    expect(Math.max(...sizes)).toBeGreaterThan(6_000);
-    expect(Math.max(...sizes)).toBeLessThan(9_500);
+  test('a prefix that is too long for a role is refused', () => {
+    const target = { bucket: 'lake', prefix: `${'a'.repeat(900)}/` };
+    expect(() => tablePatterns({ ...ground, target }, tables(1, 1))).toThrow(
+      /DefinitionInvalid|target.url: a prefix of 901 characters/,
+    );
   });
+
+  /** Of all policies of each role, with the longest names that a deployment may put in. */
+  function roleSizes(count: number, bucket: number, prefix: number, characters: number): number[] {
+    const name = `big-${count}-${bucket}-${prefix}-${characters}`;
+    const names = tables(count, 1, characters).map(({ table }) => `schema0.${table}`);
+    const big = full
+      .replace('[public.orders, sales.lines]', JSON.stringify(names))
+      .replace(/^name: shop$/m, `name: ${name}`)
+      .replace('s3://shop-lake/raw', `s3://${'b'.repeat(bucket)}/${'p'.repeat(prefix)}`);
+    const app = testApp(join(folder, `${name}.out`));
+    syncStacks(app, [definitionFile(folder, name, big)], {});
+    const stack = synthesized(app.node.findChild(`tidemark-${name}`) as Stack);
+    const size = (value: unknown): number => JSON.stringify(stack.resolve(value ?? [])).length;
+    const policies = stack.ofType('AWS::IAM::Policy');
+    return stack.ofType('AWS::IAM::Role').map(([id, { Properties }]) => {
+      const own = policies.filter(([, policy]) =>
+        JSON.stringify(policy.Properties.Roles).includes(`"${id}"`),
+      );
+      return own.reduce(
+        (sum, [, policy]) => sum + size(policy.Properties.PolicyDocument),
+        size(Properties.Policies),
+      );
+    });
+  }
+
+  test.each([
+    [23, 9, 3, 10],
+    [16, 30, 4, 20],
+    [14, 53, 3, 24],
+    [20, 53, 3, 24],
+    [16, 63, 1, 30],
+    [12, 63, 1, 63],
+    [19, 40, 1, 30],
+    [1, 63, 250, 63],
+    [200, 63, 60, 20],
+  ])(
+    'IAM takes the roles of %i tables, in a bucket of %i characters, a prefix of %i, names of %i',
+    (...lengths) => {
+      const largest = Math.max(...roleSizes(...lengths));
+      expect(largest).toBeGreaterThan(2_000);
+      expect(largest).toBeLessThan(10_240);
+    },
+    60_000,
+  );
 });

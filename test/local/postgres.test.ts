@@ -87,11 +87,12 @@ test('a real server, with a password, UTF-8, and what was committed survives a r
   expect(await ask(again.url, 'SELECT answer FROM kept')).toEqual([42]);
 });
 
-test('a second server on the same folder is refused, naming the first', async () => {
+test('a second server on the same folder is refused, naming whose it is', async () => {
   const server = await start();
   await expect(startPostgres({ folder })).rejects.toMatchObject({
     code: 'CloudBusy',
-    message: expect.stringContaining(`kill -INT ${server.pid}`),
+    message: `Another tidemark process (pid ${process.pid}) uses the embedded PostgreSQL in ${folder}`,
+    next: expect.stringMatching(/^Wait until it has ended, or use another folder with --home(?!.*kill)/),
   });
   expect(await ask(server.url, 'SELECT 1')).toEqual([1]);
 });
@@ -135,6 +136,24 @@ test('a server whose watcher was killed is stopped by the next start', async () 
   const next = await start();
   expect(await alive(server.pid)).toBe(false);
   expect(await ask(next.url, 'SELECT 1')).toEqual([1]);
+});
+
+test('a server that is nobody’s any more and does not stop: only then is said how to stop it', async () => {
+  const { child, server } = await startElsewhere();
+  const watcher = Number(await readFile(join(folder, 'watcher.pid'), 'utf8'));
+  process.kill(server.pid, 'SIGSTOP');
+  process.kill(watcher, 'SIGKILL');
+  process.kill(child.pid as number, 'SIGKILL');
+  await until(async () => !(await alive(watcher)));
+  try {
+    await expect(startPostgres({ folder })).rejects.toMatchObject({
+      code: 'CloudBusy',
+      next: expect.stringContaining(`kill -INT ${server.pid}`),
+    });
+  } finally {
+    process.kill(server.pid, 'SIGCONT');
+  }
+  await until(async () => !(await alive(server.pid)));
 });
 
 test('a stale postmaster.pid that names a living stranger does not stand in the way', async () => {

@@ -11,6 +11,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type RunningPostgres, startPostgres } from '../../local/postgres.ts';
 import { copyIn } from '../../local/sample/copy-in.ts';
+import { checkSamplePackages } from '../../local/sample/rows.ts';
 import { loadSample, startSample } from '../../local/sample.ts';
 
 const project = fileURLToPath(new URL('../..', import.meta.url));
@@ -50,6 +51,25 @@ async function fromFile(query: string): Promise<Record<string, unknown>> {
     instance.closeSync();
   }
 }
+
+test('packages that are not installed are named, as they are to be installed', () => {
+  expect(() => checkSamplePackages()).not.toThrow();
+  const { devDependencies } = createRequire(import.meta.url)('../../package.json');
+  const find = (name: string) => {
+    throw new Error(`Cannot find module '${name}'\nRequire stack:`);
+  };
+  expect(() => checkSamplePackages(find)).toThrow(
+    expect.objectContaining({
+      code: 'CloudBroken',
+      message: expect.stringMatching(
+        /vega-datasets and @duckdb\/node-api: Cannot find module 'vega-datasets'$/,
+      ),
+      next: expect.stringContaining(
+        `npm i vega-datasets@${devDependencies['vega-datasets']} @duckdb/node-api@${devDependencies['@duckdb/node-api']}`,
+      ),
+    }),
+  );
+});
 
 test('a load that is killed in the middle leaves nothing', async () => {
   const program = `

@@ -114,6 +114,16 @@ test('the command copies a table of a definition in that folder, every row of it
   });
 }, 120_000);
 
+test('the sample, whose data the package does not bring, is refused before anything is started or made', async () => {
+  const folder = join(outside, 'app');
+  const { exitCode, stderr } = await ran(folder, 'npx', ['tidemark', 'sample', 'run', '--home', 'sampled']);
+  expect(exitCode).toBe(1);
+  const words = stderr.replaceAll(/\s+/g, ' ');
+  expect(words).toMatch(/^✗ CloudBroken: the sample database needs the npm packages vega-datasets and/);
+  expect(words).toContain(`vega-datasets@${devDependencies['vega-datasets']}`);
+  expect(readdirSync(folder)).not.toContain('sampled');
+});
+
 describe('the construct', () => {
   test.each(readdirSync(join(project, 'examples')))(
     'examples/%s is synthesized by plain Node from its compiled TypeScript, which type-checks',

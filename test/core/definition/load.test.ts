@@ -257,6 +257,20 @@ describe('what AWS would refuse', () => {
     expect(problems(named('lake.example.com', 'deploy: { bucket: create }'))[0]).toContain(
       ':4: target.url: a bucket that is made here has no dot in its name',
     );
+    expect(problems(named('lake-an', 'deploy: { bucket: create }'))[0]).toContain(
+      ':4: target.url: a bucket whose name ends in -an',
+    );
+    expect(load(named('lake-an')).target.url).toBe('s3://lake-an/shop');
+  });
+
+  test('more topics than a rule of EventBridge takes, where all mails are one', () => {
+    const arns = Array.from({ length: 5 }, (_, n) => `"arn:aws:sns:eu-central-1:111122223333:t${n}"`);
+    const notify = (...who: string[]) => whole(`deploy: { notify: [${who.join(', ')}] }`);
+    expect(load(notify(...arns)).deploy.notify).toHaveLength(5);
+    expect(load(notify(...arns.slice(1), 'a@example.com', 'b@example.com')).deploy.notify).toHaveLength(6);
+    expect(problems(notify(...arns, 'a@example.com'))[0]).toContain(
+      'deploy.notify: 6 topics (all mail addresses are one); allowed: up to 5',
+    );
   });
 
   test('a target’s prefix, with its place and what is allowed', () => {

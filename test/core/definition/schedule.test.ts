@@ -46,6 +46,7 @@ describe('what it does not take, what was found there, and what is allowed', () 
     ['rate(5  minutes)', 'one space'],
     ['rate(1 minutes)', 'rate(1 minutes) is no rate; allowed: rate(1 minute)'],
     ['rate(5 minute)', 'rate(5 minute) is no rate; allowed: rate(5 minutes)'],
+    [`cron(0 3 ${'1,'.repeat(125)}1 * ? *)`, '267 characters; allowed: up to 256'],
     ['RATE(5 minutes)', 'is no schedule'],
     ['cron(0 3 * * ?)', 'cron(…) has 5 fields; allowed: six'],
     ['cron(0 3 * * * ? *)', 'cron(…) has 7 fields; allowed: six'],

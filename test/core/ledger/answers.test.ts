@@ -1,5 +1,5 @@
 /** The answers of DynamoDB that no emulator gives: lost ones, throttling, refusals. */
-import { ConditionalCheckFailedException, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { ConditionalCheckFailedException, DynamoDBClient, ListTablesCommand } from '@aws-sdk/client-dynamodb';
 import {
   DynamoDBDocumentClient,
   GetCommand,
@@ -10,9 +10,10 @@ import {
 import { marshall } from '@aws-sdk/util-dynamodb';
 import { mockClient } from 'aws-sdk-client-mock';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
-import { dynamodbLedger } from '../../../core/ledger/dynamodb.ts';
+import { dynamodbClient, dynamodbLedger } from '../../../core/ledger/dynamodb.ts';
 import { partItem, runItem, tableKey } from '../../../core/ledger/items.ts';
 import type { Part, Run } from '../../../core/ledger/ledger.ts';
+import { limitsOf } from '../../support/handler-limits.ts';
 
 const client = new DynamoDBClient({ region: 'us-east-1' });
 const dynamodb = mockClient(DynamoDBDocumentClient);
@@ -155,4 +156,19 @@ test('a query goes on over its pages, and reads consistently', async () => {
   for (const { args } of dynamodb.commandCalls(QueryCommand)) {
     expect(args[0].input).toMatchObject({ ConsistentRead: true, ScanIndexForward: false });
   }
+});
+
+test('a network that swallows everything is an error within minutes', async () => {
+  expect(await dynamodbClient({ region: 'us-east-1' }).config.maxAttempts()).toBe(6);
+  const nowhere = dynamodbClient({
+    ...{ region: 'us-east-1', endpoint: 'http://127.0.0.1:1', maxAttempts: 1 },
+    credentials: { accessKeyId: 'a', secretAccessKey: 'b' },
+  });
+  // what the handler was told can be asked of it after its first request
+  await expect(nowhere.send(new ListTablesCommand({}))).rejects.toThrow();
+  expect(limitsOf(nowhere.config.requestHandler)).toMatchObject({
+    connectionTimeout: 10_000,
+    requestTimeout: 20_000,
+    throwOnRequestTimeout: true,
+  });
 });

@@ -12,6 +12,7 @@ import { mockClient } from 'aws-sdk-client-mock';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { sha256Of } from '../../../core/objects/checksum.ts';
 import { s3Client, s3Store } from '../../../core/objects/s3.ts';
+import { limitsOf } from '../../support/handler-limits.ts';
 
 const client = s3Client({ region: 'us-east-1' });
 const s3 = mockClient(client);
@@ -210,4 +211,17 @@ test('a list goes on over its pages', async () => {
   for await (const { key } of store.list('p/')) keys.push(key);
   expect(keys).toEqual(['p/a', 'p/b']);
   expect(s3.commandCalls(ListObjectsV2Command)[1]!.args[0].input.ContinuationToken).toBe('t');
+});
+
+test('a network that swallows everything is an error within minutes; a part takes as long as bytes go', async () => {
+  expect(await s3Client({ region: 'us-east-1' }).config.maxAttempts()).toBe(5);
+  const nowhere = s3Client({
+    ...{ region: 'us-east-1', endpoint: 'http://127.0.0.1:1', maxAttempts: 1 },
+    credentials: { accessKeyId: 'a', secretAccessKey: 'b' },
+  });
+  // what the handler was told can be asked of it after its first request
+  await expect(nowhere.send(new GetObjectCommand({ Bucket: 'b', Key: 'k' }))).rejects.toThrow();
+  const limits = limitsOf(nowhere.config.requestHandler);
+  expect(limits).toMatchObject({ connectionTimeout: 10_000, socketTimeout: 60_000 });
+  expect(limits.requestTimeout).toBeUndefined();
 });

@@ -1,15 +1,4 @@
-/**
- * Seeded random schedules of many faults at once: `npm run test:crash -- --seeds 1000`.
- *
- *     --seeds N    how many seeds (100)
- *     --from S     the first one (1)
- *     --seed S     just this one, with its trace: a seed goes the same way each time
- *     --workers W  processes at once (one a core)
- *     --failures F stop after so many seeds have failed (10)
- *     --only 'A;B' only these faults strike, by their names in faults.ts (by default each seed has its own choice)
- *
- * Exits with 1 where a seed failed.
- */
+/** Seeded random schedules of many faults at once: `npm run test:crash -- --help`. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -24,6 +13,19 @@ const replayEvery = 20;
 const traceMax = 60;
 const progressMs = 10_000;
 
+const usage = `Usage: npm run test:crash -- [options]: seeded random schedules of many faults at once
+
+  --seeds N     how many seeds (100)
+  --from S      the first one (1)
+  --seed S      just this one, with its trace: a seed goes the same way each time
+  --workers W   processes at once (one a core)
+  --failures F  stop after so many seeds have failed (10)
+  --only 'A;B'  only these faults strike, by their names in faults.ts (by default each seed has its own choice)
+  --help        show this
+
+Exits with 1 where a seed failed, with 2 where an option is wrong.
+`;
+
 function refuse(message: string): never {
   process.stderr.write(`${message}\n`);
   return process.exit(2);
@@ -36,29 +38,37 @@ const options = {
   workers: { type: 'string', default: String(availableParallelism()) },
   failures: { type: 'string', default: '10' },
   only: { type: 'string' },
+  help: { type: 'boolean', short: 'h' },
 } as const;
 
 const values = (() => {
   try {
     return parseArgs({ options }).values;
   } catch (error) {
-    return refuse(String(error));
+    return refuse(`${(error as Error).message}\n\n${usage}`);
   }
 })();
 
-function whole(name: 'seeds' | 'from' | 'seed' | 'workers' | 'failures'): number {
-  const value = Number(values[name]);
-  if (Number.isSafeInteger(value) && value >= 0) return value;
-  return refuse(`--${name} is to be a whole number`);
+if (values.help) {
+  process.stdout.write(usage);
+  process.exit(0);
+}
+
+function whole(name: 'seeds' | 'from' | 'seed' | 'workers' | 'failures', min: 0 | 1): number {
+  const text = values[name] ?? '';
+  const value = Number(text);
+  if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= min) return value;
+  return refuse(`--${name} is to be a whole number from ${min} on; found: ${text === '' ? 'nothing' : text}`);
 }
 
 const faultNamed = (name: string): Fault =>
   allFaults.find((fault) => fault === name) ?? refuse(`--only: ${name} is none of ${allFaults.join('; ')}`);
 
 const single = values.seed !== undefined;
-const first = single ? whole('seed') : whole('from');
-const count = single ? 1 : whole('seeds');
-const failuresMax = whole('failures');
+const first = single ? whole('seed', 0) : whole('from', 0);
+const count = single ? 1 : whole('seeds', 1);
+const failuresMax = whole('failures', 1);
+const workers = whole('workers', 1);
 const only = values.only === undefined ? null : values.only.split(';').map(faultNamed);
 const total = tally();
 const startedMs = Date.now();
@@ -121,7 +131,7 @@ function work(): Promise<void> {
 }
 
 const progress = setInterval(showProgress, progressMs);
-await Promise.all(Array.from({ length: Math.min(whole('workers'), count) }, work));
+await Promise.all(Array.from({ length: Math.min(workers, count) }, work));
 clearInterval(progress);
 const seconds = ((Date.now() - startedMs) / 1000).toFixed(1);
 process.stdout.write(`${total.summary()}, in ${seconds} s\n`);

@@ -36,7 +36,26 @@ describe('random schedules', () => {
       simulate({ only: ['dies of boredom' as never] }),
     ]);
     expect([number.exitCode, fault.exitCode]).toEqual([2, 2]);
-    expect(number.stderr).toContain('--seeds is to be a whole number');
+    expect(number.stderr).toBe('--seeds is to be a whole number from 1 on; found: -1\n');
     expect(fault.stderr).toContain('dies of boredom is none of dies before');
+  });
+
+  test.for([
+    [{ seeds: 0 }, '--seeds is to be a whole number from 1 on; found: 0'],
+    [{ seeds: 'x' as never }, '--seeds is to be a whole number from 1 on; found: x'],
+    [{ workers: 0 }, '--workers is to be a whole number from 1 on; found: 0'],
+    [{ failures: 0 }, '--failures is to be a whole number from 1 on; found: 0'],
+    [{ sead: 1 } as never, 'Usage: npm run test:crash -- '],
+  ] as const)('%o would try nothing, and is refused', async ([options, said]) => {
+    const { exitCode, stdout, stderr } = await simulate(options);
+    expect([exitCode, stdout]).toEqual([2, '']);
+    expect(stderr).toContain(said);
+    expect(stderr).not.toContain('TypeError');
+  });
+
+  test('--help prints the usage', async () => {
+    const { exitCode, stdout } = await simulate({ help: null } as never);
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/^Usage: .*\n\n[\s\S]*--seeds N .*\n/);
   });
 });

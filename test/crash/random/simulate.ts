@@ -23,8 +23,8 @@ const here = fileURLToPath(new URL('../../..', import.meta.url));
 
 /** Runs seeds and waits for the end. @param root of the repository, or of the copy */
 export function simulate(options: SimulationOptions, root: string = here): Promise<Simulated> {
-  const words = Object.entries(options).map(
-    ([name, value]) => `--${name}=${Array.isArray(value) ? value.join(';') : value}`,
+  const words = Object.entries(options).map(([name, value]) =>
+    value === null ? `--${name}` : `--${name}=${Array.isArray(value) ? value.join(';') : value}`,
   );
   const program = join(root, 'test/crash/random/main.ts');
   return new Promise((resolve, reject) => {

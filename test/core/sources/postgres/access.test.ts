@@ -34,7 +34,10 @@ test('the address is asked for anew for every connection: a rotated password is 
   const source = postgresSource({ url: access, applicationName: 'rotated' });
   expect((await source.identify()).description).toContain('as tide');
   await db.sql(`ALTER ROLE tide PASSWORD 'new'`);
-  await db.sql(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'rotated'`);
+  // waits until it is gone: a connection that dies a moment later would fail the count in place of the look before it
+  await db.sql(
+    `SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name = 'rotated'`,
+  );
   await source.identify().catch(() => {});
   expect(await source.count({ schema: 'public', table: 't' })).toBe(0);
   expect(given).toEqual(['old', 'new']);

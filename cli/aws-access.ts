@@ -17,8 +17,6 @@ type Client = {
   };
 };
 
-export const nameOf = (error: unknown): string => (error instanceof Error ? error.name : String(error));
-
 /** An error's message as the end of a sentence; one of the network that has none is told by its code. */
 export function said(error: unknown): string {
   if (!(error instanceof Error)) return '';

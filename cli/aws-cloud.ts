@@ -4,6 +4,7 @@
  */
 import { DescribeTableCommand } from '@aws-sdk/client-dynamodb';
 import { DescribeStateMachineCommand, SFNClient } from '@aws-sdk/client-sfn';
+import { nameOfError } from '../core/aws-denials.ts';
 import { TidemarkError } from '../core/errors.ts';
 import { dynamodbClient, dynamodbLedger } from '../core/ledger/dynamodb.ts';
 import { keysOf, parseTarget } from '../core/objects/keys.ts';
@@ -14,7 +15,6 @@ import {
   type AwsService,
   checkEndpoints,
   credentialsOf,
-  nameOf,
   refusePages,
   regionOf,
   said,
@@ -103,21 +103,21 @@ export async function openAwsCloud({ definition, environment }: CloudRequest): P
 
   /** What is said in place of an SDK's error: the action, the resource, the account and the region. */
   function explained(error: unknown, service: AwsService, command = '', input: object): unknown {
-    if (error instanceof TidemarkError || answers.has(nameOf(error))) return error;
+    if (error instanceof TidemarkError || answers.has(nameOfError(error))) return error;
     const place = `${service}:${command.replace(/Command$/, '')} on ${resourceOf(input) ?? machineName} (${where})`;
     const stranger = strangerWords(error, service);
     if (stranger !== null) {
       const message = `${place} failed: ${stranger.what}`;
       return new TidemarkError('LedgerUnavailable', message, { cause: error, next: stranger.next });
     }
-    if (denying.has(nameOf(error))) {
-      const message = `${place} was denied: ${nameOf(error)}${said(error)}`;
+    if (denying.has(nameOfError(error))) {
+      const message = `${place} was denied: ${nameOfError(error)}${said(error)}`;
       return new TidemarkError('CloudDenied', message, { cause: error });
     }
-    if (nameOf(error) === 'ResourceNotFoundException') {
+    if (nameOfError(error) === 'ResourceNotFoundException') {
       return notDeployed(`ledger table ${ledgerTable}`, where, error);
     }
-    const message = `${place} failed: ${nameOf(error)}${said(error)}`;
+    const message = `${place} failed: ${nameOfError(error)}${said(error)}`;
     const next = unreachableStep(error, region);
     if (next !== null) return new TidemarkError('LedgerUnavailable', message, { cause: error, next });
     // of its own requests the ledger reads errors itself, and some of them are answers
@@ -158,7 +158,7 @@ export async function openAwsCloud({ definition, environment }: CloudRequest): P
     try {
       return await work(arnOf(place));
     } catch (error) {
-      if (nameOf(error) !== 'StateMachineDoesNotExist') throw error;
+      if (nameOfError(error) !== 'StateMachineDoesNotExist') throw error;
       const at = `account ${place.account}, region ${place.region}`;
       throw notDeployed(`state machine ${machineName}`, at, error);
     }

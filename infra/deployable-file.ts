@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { basename, relative, resolve } from 'node:path';
+import { basename, isAbsolute, relative, resolve } from 'node:path';
 import { type Deployable, readToDeploy } from '../core/definition/deployable.ts';
 import type { Credentials } from '../core/definition/deployed-source.ts';
 import { TidemarkError } from '../core/errors.ts';
@@ -34,8 +34,8 @@ export function nameOf(absolute: string): string {
 
 /** What a command of Tidemark needs beside it to work on this sync; a file elsewhere by its last name only. */
 export function withConfig(absolute: string): string {
-  const short = relative(process.cwd(), absolute);
-  const name = short.startsWith('..') ? basename(absolute) : short;
+  const short = nameOf(absolute);
+  const name = isAbsolute(short) ? basename(short) : short;
   return name === 'tidemark.yaml' ? '' : ` --config ${name}`;
 }
 

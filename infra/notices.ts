@@ -9,7 +9,7 @@ import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import type { IStateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
-import { topicsMax } from '../core/definition/rules.ts';
+import { isTopic, topicsMax } from '../core/definition/rules.ts';
 import { TidemarkError } from '../core/errors.ts';
 import { executionLink } from './console-links.ts';
 import { withConfig } from './deployable-file.ts';
@@ -36,13 +36,14 @@ export type NoticesProps = {
  * @returns the topic that was made; null: nobody is to be written to
  */
 export function notices(scope: Construct, props: NoticesProps): Topic | null {
-  const isArn = (address: string) => address.startsWith('arn:');
-  const mails = props.notify.filter((address) => !isArn(address));
+  const mails = props.notify.filter((address) => !isTopic(address));
   const made = mails.length === 0 ? null : mailTopic(scope, props.sync, mails);
   const topics = [
     ...(made ? [made] : []),
     ...props.topics,
-    ...props.notify.filter(isArn).map((arn, index) => Topic.fromTopicArn(scope, `NotifyTopic${index}`, arn)),
+    ...props.notify
+      .filter(isTopic)
+      .map((arn, index) => Topic.fromTopicArn(scope, `NotifyTopic${index}`, arn)),
   ];
   if (topics.length > topicsMax)
     throw new TidemarkError(

@@ -1,6 +1,7 @@
 /** What a definition names by its ARN or zone, and where that lies. */
 import { Annotations, Arn, ArnFormat, type Stack, Token } from 'aws-cdk-lib';
 import type { Definition } from '../core/definition/options.ts';
+import { isTopic } from '../core/definition/rules.ts';
 import { TidemarkError } from '../core/errors.ts';
 import { nameOf } from './deployable-file.ts';
 
@@ -15,9 +16,7 @@ const atArn = (place: string, arn: string | undefined): Stated[] =>
   arn === undefined ? [] : [{ place, value: arn, region: partsOf(arn).region! }];
 
 const topicsOf = ({ notify }: Definition['deploy']): Stated[] =>
-  notify.flatMap((address, index) =>
-    address.startsWith('arn:') ? atArn(`deploy.notify[${index}]`, address) : [],
-  );
+  notify.flatMap((address, index) => (isTopic(address) ? atArn(`deploy.notify[${index}]`, address) : []));
 
 /** `us-west-2a` and the local zone `us-west-2-lax-1a` are of `us-west-2`. */
 const zonesOf = ({ vpc }: Definition['deploy']): Stated[] =>

@@ -83,6 +83,9 @@ function sourceBreaches({ source }: Definition, raw: unknown, credentials: Crede
   return [];
 }
 
+/** Whom `deploy.notify` names: a topic by its ARN, or else a mail address. */
+export const isTopic = (address: string): boolean => address.startsWith('arn:');
+
 /** What a rule of EventBridge, and an alarm of CloudWatch, tell at most. */
 export const topicsMax = 5;
 
@@ -104,7 +107,7 @@ function deployBreaches({ deploy, target, schedule }: Definition): Breach[] {
       path: ['target', 'url'],
       what: 'a bucket whose name ends in -an; S3 keeps that ending for names of an account’s own region; allowed: another ending, or bucket: existing',
     });
-  const arns = deploy.notify.filter((address) => address.startsWith('arn:')).length;
+  const arns = deploy.notify.filter(isTopic).length;
   const topics = arns + (deploy.notify.length > arns ? 1 : 0);
   if (topics > topicsMax)
     breaches.push({

@@ -1,4 +1,5 @@
 import { DescribeExecutionCommand, ExecutionDoesNotExist, SFNClient } from '@aws-sdk/client-sfn';
+import { nameOfError } from '../../core/aws-denials.ts';
 import { TidemarkError } from '../../core/errors.ts';
 
 const over = new Set<string | undefined>(['SUCCEEDED', 'FAILED', 'TIMED_OUT', 'ABORTED']);
@@ -22,7 +23,7 @@ export async function isOver(executionArn: string): Promise<boolean> {
     return over.has(status);
   } catch (error) {
     if (error instanceof ExecutionDoesNotExist) return true;
-    const name = error instanceof Error ? error.name : String(error);
+    const name = nameOfError(error);
     const place = `states:DescribeExecution on ${executionArn}`;
     if (denying.has(name))
       throw new TidemarkError('LedgerDenied', `${place} was denied (${name})`, { cause: error });

@@ -124,7 +124,10 @@ export function planPermissions(territory: Territory): PolicyStatement[] {
   const staged = stagedOfSync(keys);
   const tablePlans = tablePlansOf(keys);
   const manifests = tables.map((table) => `${table}/manifests/*`);
-  const pointers = tables.map((table) => `${table}/current.json`);
+  const pointers = tables.flatMap((table) => [
+    `${table}/current.json`,
+    `${table}/metadata/version-hint.text`,
+  ]);
   return [
     onLedger(territory, itemsOfSync(territory), ['GetItem', 'PutItem', 'UpdateItem']),
     onObjects(territory, 'GetObject', [tablePlans, ...manifests, ...pointers]),
@@ -160,14 +163,17 @@ export function publishPermissions(territory: Territory): PolicyStatement[] {
   const tables = territory.patterns;
   const staged = stagedOfSync(keys);
   const ofRuns = [tablePlansOf(keys), resultsOf(keys)];
-  // data, manifests and the pointer: all that there is in a table's folder
+  // data, manifests, metadata and the pointer: all that there is in a table's folder
   const ofTables = tables.map((table) => `${table}/*`);
   return [
     onLedger(territory, itemsOfSync(territory), ['GetItem', 'UpdateItem']),
     onLedger(territory, logsOfSync(territory), ['Query']),
     onObjects(territory, 'GetObject', [staged, ...ofRuns, ...ofTables]),
     onObjects(territory, 'PutObject', ofTables),
-    onObjects(territory, 'DeleteObject', [staged, ...tables.map((table) => `${table}/data/*`)]),
+    onObjects(territory, 'DeleteObject', [
+      staged,
+      ...tables.flatMap((table) => [`${table}/data/*`, `${table}/metadata/*`]),
+    ]),
     seeing(territory, [staged, ...ofRuns, ...ofTables]),
     ...withBucketKey(territory),
   ];

@@ -45,6 +45,7 @@ async function stage(
     sha256,
     firstKey: encoded.firstKey,
     lastKey: encoded.lastKey,
+    statistics: encoded.statistics,
   };
 }
 

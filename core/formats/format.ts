@@ -1,4 +1,5 @@
 import type { Batch, Column } from './column.ts';
+import type { FileStatistics } from './file-statistics.ts';
 
 /** A finished file of one part, whole in memory: it is staged by one PutObject, which can be repeated. */
 export type EncodedFile = {
@@ -6,6 +7,7 @@ export type EncodedFile = {
   readonly pieces: readonly Uint8Array[];
   readonly bytes: number;
   readonly rows: number;
+  readonly statistics: FileStatistics;
 };
 
 /** Takes batches of one part and makes one file of them. Memory grows with the encoded file, not with its rows. */

@@ -23,9 +23,12 @@ const headIsAsSeen = '#run = :seenRun AND execution = :seenExecution';
 const runIsRunning = '#status = :running';
 const executionsAreAsSeen =
   'size(executions) = :size AND contains(executions, :newest) AND NOT contains(executions, :execution)';
-const noLaterRunHasClaimed = 'attribute_not_exists(claimedBy) OR claimedBy <= :run';
+const noLaterRunHasClaimed = '(attribute_not_exists(claimedBy) OR claimedBy <= :run)';
+const formatIsKnown = '(attribute_not_exists(#format) OR #format <= :format)';
 const claimedByThisRun = 'claimedBy = :run';
 const snapshotIsAnother = '(attribute_not_exists(snapshotRun) OR snapshotRun <> :run)';
+const metadataIsAsSeen = 'metadata = :seen';
+const noMetadataYet = 'attribute_not_exists(metadata)';
 
 /** A network that swallows requests (a VPC without an endpoint for DynamoDB) is an error after some of these, not silence. */
 const requestHandler = { connectionTimeout: 10_000, requestTimeout: 20_000, throwOnRequestTimeout: true };
@@ -252,22 +255,26 @@ export function dynamodbLedger(client: DynamoDBClient, tableName: string): Ledge
         await update(
           items.tableKey(sync, table),
           'SET claimedBy = :run, #table = :table, #format = :format',
-          noLaterRunHasClaimed,
+          `${noLaterRunHasClaimed} AND ${formatIsKnown}`,
           { '#table': 'table', '#format': 'format' },
-          { ':run': run, ':table': table, ':format': items.formatVersion },
+          { ':run': run, ':table': table, ':format': items.tableFormatVersion },
         ),
       );
     },
 
-    async publishTable(sync, table, snapshot) {
+    async publishTable(sync, table, snapshot, { seen, next }) {
       return items.toTableHead(
         await update(
           items.tableKey(sync, table),
           // SET reads old values: `previousRun` becomes the run of the snapshot that this write replaces
-          'SET #version = if_not_exists(#version, :zero) + :one, #snapshot = :snapshot, snapshotRun = :run, previousRun = if_not_exists(snapshotRun, :none)',
-          `${claimedByThisRun} AND ${snapshotIsAnother}`,
+          'SET #version = if_not_exists(#version, :zero) + :one, #snapshot = :snapshot, snapshotRun = :run, metadata = :next, previousRun = if_not_exists(snapshotRun, :none)',
+          `${claimedByThisRun} AND ${snapshotIsAnother} AND ${seen === null ? noMetadataYet : metadataIsAsSeen}`,
           { '#version': 'version', '#snapshot': 'snapshot' },
-          { ':run': snapshot.run, ':snapshot': snapshot, ':zero': 0, ':one': 1, ':none': null },
+          {
+            ...{ ':run': snapshot.run, ':snapshot': snapshot, ':next': next },
+            ...{ ':zero': 0, ':one': 1, ':none': null },
+            ...(seen !== null && { ':seen': seen }),
+          },
         ),
       );
     },

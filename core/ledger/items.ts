@@ -1,9 +1,12 @@
 import { checkFormat } from '../format-version.ts';
+import { parseStatistics, statisticsText } from '../formats/file-statistics.ts';
 import { paddedNumber } from '../padded-number.ts';
-import type { ChunkId, ChunkPlace, Part, Run, SyncHead, TableHead } from './ledger.ts';
+import type { ChunkId, ChunkPlace, Part, PartFile, Run, SyncHead, TableHead } from './ledger.ts';
 
 /** Every item carries the version of its format. Newer than this is refused, older is read. */
 export const formatVersion = 1;
+/** 2: a table's head names its metadata file. Who does not know that would leave it behind, and delete files that it names. */
+export const tableFormatVersion = 2;
 
 /** 16 partitions × 1,000 writes a second: 10,000 functions that commit every second or two are not throttled. */
 export const shardCount = 16;
@@ -37,17 +40,21 @@ export const partKey = (id: ChunkId, n: number): Key => ({
 /** Where a chunk's log ends, however long it is. */
 export const chunkLogEnd = (id: ChunkId): string => `${chunkPrefix(id)}~`;
 
-function known(item: Item): Item {
-  checkFormat(`ledger item ${item.pk} ${item.sk}`, item.format, formatVersion);
-  return item;
-}
-
-function without<T extends Item>(item: T): Item {
-  const { pk: _pk, sk: _sk, format: _format, ...rest } = known(item);
+function without(item: Item, knownFormat = formatVersion): Item {
+  const { pk, sk, format, ...rest } = item;
+  checkFormat(`ledger item ${pk} ${sk}`, format, knownFormat);
   return rest;
 }
 
-export const partItem = (part: Part): Item => ({ ...partKey(part, part.n), format: formatVersion, ...part });
+export const partItem = (part: Part): Item => ({
+  ...partKey(part, part.n),
+  format: formatVersion,
+  ...part,
+  file: part.file && {
+    ...part.file,
+    statistics: part.file.statistics && statisticsText(part.file.statistics),
+  },
+});
 export const runItem = (run: Run): Item => ({ ...runKey(run.sync, run.run), format: formatVersion, ...run });
 export const headItem = (sync: string, head: SyncHead): Item => ({
   ...headKey(sync),
@@ -56,18 +63,26 @@ export const headItem = (sync: string, head: SyncHead): Item => ({
   execution: head.execution,
 });
 
-export const toPart = (item: Item): Part => without(item) as Part;
+type PartFileItem = Omit<PartFile, 'statistics'> & { readonly statistics?: string | null };
+
+export const toPart = (item: Item): Part => {
+  const { file, ...part } = without(item) as Omit<Part, 'file'> & { readonly file: PartFileItem | null };
+  const { statistics } = file ?? {};
+  return { ...part, file: file && { ...file, statistics: statistics ? parseStatistics(statistics) : null } };
+};
 export const toRun = (item: Item): Run => without(item) as Run;
 export const toHead = (item: Item): SyncHead => without(item) as SyncHead;
 
 /** A table that was claimed but never published has a claim and nothing else. */
 export const toTableHead = (item: Item): TableHead => {
-  const { table, version, claimedBy, snapshot, previousRun } = without(item) as Partial<TableHead>;
+  const head: Partial<TableHead> = without(item, tableFormatVersion);
+  const { table, version, claimedBy, snapshot, metadata, previousRun } = head;
   return {
     table: table!,
     version: version ?? 0,
     claimedBy: claimedBy ?? null,
     snapshot: snapshot ?? null,
+    metadata: metadata ?? null,
     previousRun: previousRun ?? null,
   };
 };

@@ -1,4 +1,5 @@
 import type { Column } from '../formats/column.ts';
+import type { FileStatistics } from '../formats/file-statistics.ts';
 
 /**
  * The ledger: the only truth about what is committed. Single table, `pk` and `sk`:
@@ -38,10 +39,15 @@ export interface Ledger {
    */
   claimTable(sync: string, table: string, run: string): Promise<TableHead>;
   /**
-   * Makes the run's snapshot the table's, IF the table is claimed by the run and does not show that snapshot already;
-   * gives the head as it is then. The one moment in which readers' truth changes.
+   * Makes the run's snapshot the table's, IF the table is claimed by the run, does not show that snapshot already, and
+   * its metadata is as seen; gives the head as it is then. The one moment in which readers' truth changes.
    */
-  publishTable(sync: string, table: string, snapshot: Snapshot): Promise<TableHead>;
+  publishTable(
+    sync: string,
+    table: string,
+    snapshot: Snapshot,
+    metadata: { readonly seen: number | null; readonly next: number },
+  ): Promise<TableHead>;
 
   /** The newest part of a chunk's log; null: none is committed. */
   lastPart(chunk: ChunkId): Promise<Part | null>;
@@ -104,6 +110,8 @@ export type TableHead = {
   /** the run that may publish the table next */
   readonly claimedBy: string | null;
   readonly snapshot: Snapshot | null;
+  /** the number of the metadata file; null: none has been written (an older version published) */
+  readonly metadata: number | null;
   /** the run whose files the snapshot before held: kept for readers that opened it */
   readonly previousRun: string | null;
 };
@@ -133,6 +141,8 @@ export type PartFile = {
   readonly sha256: string;
   readonly firstKey: string;
   readonly lastKey: string;
+  /** null: an older version committed it, without them */
+  readonly statistics: FileStatistics | null;
 };
 
 /** One item of a chunk's log: the rows with `from` < key ≤ `to`. */

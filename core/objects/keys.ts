@@ -11,7 +11,9 @@ import type { TableName } from '../sources/source.ts';
  *     _runs/<sync>/<run>/results/…             what the Map's children answered
  *     <table>/data/<run>/<chunk>-<n>.<ext>     final names
  *     <table>/manifests/<run>.json             the files that a run added
- *     <table>/current.json                     what readers see now
+ *     <table>/metadata/v<n>.metadata.json      the table's Iceberg metadata; <run>-…avro: its manifests and their lists
+ *     <table>/metadata/version-hint.text       n of the current one
+ *     <table>/current.json                     what readers without Iceberg see now
  */
 export type Target = { readonly bucket: string /** '' or 'a/b/' */; readonly prefix: string };
 
@@ -56,6 +58,14 @@ export function keysOf(target: Target, sync: string) {
     final: (table: TableName, run: string, chunk: number, n: number, extension: string) =>
       `${prefix}${tableFolder(table)}/data/${run}/${paddedNumber(chunk)}-${paddedNumber(n)}.${extension}`,
     manifest: (table: TableName, run: string) => `${prefix}${tableFolder(table)}/manifests/${run}.json`,
+    location: (table: TableName) => `s3://${target.bucket}/${prefix}${tableFolder(table)}`,
+    metadataOf: (table: TableName) => `${prefix}${tableFolder(table)}/metadata/`,
+    metadataFile: (table: TableName, number: number) =>
+      `${prefix}${tableFolder(table)}/metadata/v${number}.metadata.json`,
+    versionHint: (table: TableName) => `${prefix}${tableFolder(table)}/metadata/version-hint.text`,
+    /** @param name unique to the attempt and what it writes */
+    manifestOf: (table: TableName, run: string, name: string) =>
+      `${prefix}${tableFolder(table)}/metadata/${run}-${name}.avro`,
     pointer: (table: TableName) => `${prefix}${tableFolder(table)}/current.json`,
   };
 }

@@ -1,17 +1,10 @@
-import { isAsCommitted, renamePart } from '../copy/rename.ts';
-import { parseTableName } from '../definition/table-name.ts';
 import { type ErrorCode, TidemarkError } from '../errors.ts';
 import { knownRun } from '../ledger/known-run.ts';
-import type { Ledger, Part, Run, TableHead, Totals } from '../ledger/ledger.ts';
-import type { Keys } from '../objects/keys.ts';
-import type { ObjectStore } from '../objects/store.ts';
-import { inParallel } from '../parallel.ts';
-import { readTablePlan, type TablePlan } from '../plan/table-plan.ts';
-import { toManifest, writeManifest } from './manifest.ts';
-import { rollForward } from './pointer.ts';
-import { sweepOldData, sweepStagingOf } from './sweep.ts';
+import type { Ledger, Part, TableHead, Totals } from '../ledger/ledger.ts';
+import { type PublishPlaces, publishTable } from './publish-table.ts';
+import { sweepStagingOf } from './sweep.ts';
 
-export type PublishPlaces = { readonly ledger: Ledger; readonly store: ObjectStore; readonly keys: Keys };
+export type { PublishPlaces } from './publish-table.ts';
 
 export type PublishedRun =
   | ({
@@ -23,16 +16,11 @@ export type PublishedRun =
   /** over: the run was published or abandoned before. go-again: as asked */
   | { readonly status: 'over' | 'go-again'; readonly sync: string; readonly run: string };
 
-/** Requests to the store at once, while files are held against the ledger. */
-const requestsMax = 16;
-
 /** A message names this many tables; `tidemark show` lists them all. */
 const namedMax = 20;
 
 /** What is wrong with one table does not hold back the others. */
 const ofOneTable: ReadonlySet<ErrorCode> = new Set(['ProtocolViolation', 'DefinitionInvalid']);
-
-type Log = ReadonlyMap<number, readonly Part[]>;
 
 /** The committed parts of the whole run: table → chunk → parts in order. */
 async function readLogs(
@@ -51,59 +39,10 @@ async function readLogs(
 }
 
 /**
- * The parts of a table in key order, or null while a chunk's log has not reached its end.
- * @throws TidemarkError ProtocolViolation where a log has a gap or does not cover its chunk
- */
-function completeParts(plan: TablePlan, log: Log | undefined, table: string): Part[] | null {
-  const ranges = plan.chunks.length > 0 ? plan.chunks : [{ after: null, upTo: null }];
-  const all: Part[] = [];
-  for (const [chunk, range] of ranges.entries()) {
-    const parts = log?.get(chunk) ?? [];
-    if (!parts.at(-1)?.last) return null;
-    let offset = range.after;
-    for (const [n, part] of parts.entries()) {
-      if (part.n !== n || part.from !== offset || (part.last && n !== parts.length - 1)) {
-        throw new TidemarkError(
-          'ProtocolViolation',
-          `table ${table}, chunk ${chunk}: the log has a gap or a fork at part ${n}`,
-        );
-      }
-      offset = part.to;
-    }
-    if (offset !== range.upTo) {
-      throw new TidemarkError(
-        'ProtocolViolation',
-        `table ${table}, chunk ${chunk}: the log ends before its range`,
-      );
-    }
-    all.push(...parts);
-  }
-  return all;
-}
-
-/** Sees to it that every committed file has its final name and is, by size and checksum, what was committed. */
-async function settleFiles(store: ObjectStore, parts: readonly Part[]): Promise<void> {
-  await inParallel(parts, requestsMax, async (part) => {
-    const { file } = part;
-    if (!file) return;
-    let found = await store.head(file.final);
-    if (!found && (await renamePart(store, part))) found = await store.head(file.final);
-    if (!found || !isAsCommitted(found, part, file)) {
-      throw new TidemarkError(
-        'ProtocolViolation',
-        found
-          ? `s3://${store.bucket}/${file.final} is not the file that was committed`
-          : `s3://${store.bucket}/${file.final} is gone`,
-      );
-    }
-  });
-}
-
-/**
  * Publishes each table of a run whose log is complete, and ends the run when that is all of them.
  *
- * A table at a time: hold its files against the ledger → write the manifest → move the table's head, the one
- * conditional write in which readers' truth changes → roll the pointer forward → sweep what nothing shows any more.
+ * A table at a time: hold its files against the ledger → write the manifests → move the table's head, the one
+ * conditional write in which readers' truth changes → roll what readers open forward → sweep what nothing shows any more.
  * Whatever died on the way, the next call goes on there.
  *
  * @param goAgain the chunks are to be planned and walked once more, unless the run is over
@@ -167,60 +106,4 @@ export async function publishRun(
   if (ended.status !== 'published') return { status: 'over', sync, run };
   await sweepStagingOf(store, keys, run);
   return { status: 'published', sync, run, tables: heads.length, ...totals };
-}
-
-/** @returns null while the table is not complete */
-async function publishTable(
-  { ledger, store, keys }: PublishPlaces,
-  { sync, run }: Run,
-  index: number,
-  table: string,
-  log: Log | undefined,
-  nowMs: () => number,
-): Promise<TableHead | 'superseded' | null> {
-  let head = await ledger.tableHead(sync, table);
-  if (head?.snapshot?.run !== run) {
-    const plan = await readTablePlan(store, keys, run, index);
-    const parts = plan && completeParts(plan, log, table);
-    if (!parts) return null;
-    await settleFiles(store, parts);
-    const { description } = plan;
-    const schema = description.columns.map(({ id, name, type, nullable }) => ({ id, name, type, nullable }));
-    const manifest = toManifest({
-      sync,
-      run,
-      table,
-      schema,
-      files: parts.flatMap(({ file, rows }) =>
-        file
-          ? {
-              key: file.final,
-              rows,
-              bytes: file.size,
-              checksum: `sha256:${file.sha256}`,
-              firstKey: file.firstKey,
-              lastKey: file.lastKey,
-            }
-          : [],
-      ),
-    });
-    await writeManifest(store, keys, description, manifest);
-    head = await ledger.publishTable(sync, table, {
-      run,
-      publishedAt: new Date(nowMs()).toISOString(),
-      rows: manifest.rows,
-      bytes: manifest.bytes,
-      files: manifest.files.length,
-      schema,
-    });
-    if (head.snapshot?.run !== run) return 'superseded';
-  }
-  if (!(await rollForward(store, keys, sync, head))) {
-    throw new TidemarkError(
-      'ProtocolViolation',
-      `s3://${store.bucket}/${keys.manifest(parseTableName(table)!, run)} is gone: somebody has deleted it`,
-    );
-  }
-  await sweepOldData(store, keys, head);
-  return head;
 }

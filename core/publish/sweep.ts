@@ -1,11 +1,15 @@
-import { parseTableName } from '../definition/table-name.ts';
-import type { TableHead } from '../ledger/ledger.ts';
 import type { Keys } from '../objects/keys.ts';
 import type { ObjectStore } from '../objects/store.ts';
 
-async function deleteUnder(store: ObjectStore, prefix: string): Promise<void> {
+/** Deletes the objects under a prefix, or those of them that are wanted away. */
+export async function deleteUnder(
+  store: ObjectStore,
+  prefix: string,
+  isWanted: (key: string) => boolean = () => true,
+): Promise<void> {
   let batch: string[] = [];
   for await (const { key } of store.list(prefix)) {
+    if (!isWanted(key)) continue;
     batch.push(key);
     if (batch.length === 1000) {
       await store.delete(batch);
@@ -15,7 +19,7 @@ async function deleteUnder(store: ObjectStore, prefix: string): Promise<void> {
   if (batch.length > 0) await store.delete(batch);
 }
 
-const lastSegment = (folder: string): string => folder.split('/').at(-2)!;
+export const lastSegment = (folder: string): string => folder.split('/').at(-2)!;
 
 /** Deletes what a run left in staging. Only for a run that is over: see `PartFile` on when a staged file may go. */
 export const sweepStagingOf = (store: ObjectStore, keys: Keys, run: string): Promise<void> =>
@@ -28,19 +32,5 @@ export const sweepStagingOf = (store: ObjectStore, keys: Keys, run: string): Pro
 export async function sweepStagingBefore(store: ObjectStore, keys: Keys, run: string): Promise<void> {
   for await (const folder of store.listFolders(keys.stagingOfSync)) {
     if (lastSegment(folder) < run) await deleteUnder(store, folder);
-  }
-}
-
-/**
- * Deletes a table's data files of runs before its snapshot's: abandoned ones, and snapshots that nothing shows any
- * more. The snapshot before the current one stays, for readers that opened it. To be called only after the pointer
- * shows the head's version.
- */
-export async function sweepOldData(store: ObjectStore, keys: Keys, head: TableHead): Promise<void> {
-  const current = head.snapshot?.run;
-  if (!current) return;
-  for await (const folder of store.listFolders(keys.dataOf(parseTableName(head.table)!))) {
-    const run = lastSegment(folder);
-    if (run < current && run !== head.previousRun) await deleteUnder(store, folder);
   }
 }

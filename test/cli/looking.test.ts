@@ -144,7 +144,14 @@ describe('tidemark status', () => {
 
 describe('tidemark status of tables that are not in the definition any more', () => {
   const gone = { ...published('public.gone', first, 5), claimedBy: second };
-  const never = { table: 'public.never', version: 0, claimedBy: second, snapshot: null, previousRun: null };
+  const never = {
+    table: 'public.never',
+    version: 0,
+    claimedBy: second,
+    snapshot: null,
+    metadata: null,
+    previousRun: null,
+  };
 
   it('marks them, published or not', async () => {
     const state = halfway(failed);

@@ -72,10 +72,10 @@ const seeing = 's3:ListBucket on s3://shop-lake if s3:prefix StringLike';
 const expected: Readonly<Record<string, readonly string[]>> = {
   PlanRole: [
     `dynamodb:GetItem dynamodb:PutItem dynamodb:UpdateItem on ${items}`,
-    `s3:GetObject on ${lake}/_runs/shop/*/tables/* ${lake}/public.orders/manifests/* ${lake}/sales.lines/manifests/* ${lake}/public.orders/current.json ${lake}/sales.lines/current.json`,
-    `s3:PutObject on ${lake}/_runs/shop/*/tables/* ${lake}/_runs/shop/*/plan-*.jsonl ${lake}/public.orders/current.json ${lake}/sales.lines/current.json`,
+    `s3:GetObject on ${lake}/_runs/shop/*/tables/* ${lake}/public.orders/manifests/* ${lake}/sales.lines/manifests/* ${lake}/public.orders/current.json ${lake}/public.orders/metadata/version-hint.text ${lake}/sales.lines/current.json ${lake}/sales.lines/metadata/version-hint.text`,
+    `s3:PutObject on ${lake}/_runs/shop/*/tables/* ${lake}/_runs/shop/*/plan-*.jsonl ${lake}/public.orders/current.json ${lake}/public.orders/metadata/version-hint.text ${lake}/sales.lines/current.json ${lake}/sales.lines/metadata/version-hint.text`,
     `s3:DeleteObject on ${lake}/_staging/shop/*`,
-    `${seeing} raw/_staging/shop/* raw/_runs/shop/*/tables/* raw/public.orders/manifests/* raw/sales.lines/manifests/* raw/public.orders/current.json raw/sales.lines/current.json`,
+    `${seeing} raw/_staging/shop/* raw/_runs/shop/*/tables/* raw/public.orders/manifests/* raw/sales.lines/manifests/* raw/public.orders/current.json raw/public.orders/metadata/version-hint.text raw/sales.lines/current.json raw/sales.lines/metadata/version-hint.text`,
     withKey,
     'states:DescribeExecution on states::execution:tidemark-shop:*',
     logIn,
@@ -102,7 +102,7 @@ const expected: Readonly<Record<string, readonly string[]>> = {
     `dynamodb:Query on ${logs}`,
     `s3:GetObject on ${lake}/_staging/shop/* ${lake}/_runs/shop/*/tables/* ${lake}/_runs/shop/*/results/* ${lake}/public.orders/* ${lake}/sales.lines/*`,
     `s3:PutObject on ${lake}/public.orders/* ${lake}/sales.lines/*`,
-    `s3:DeleteObject on ${lake}/_staging/shop/* ${lake}/public.orders/data/* ${lake}/sales.lines/data/*`,
+    `s3:DeleteObject on ${lake}/_staging/shop/* ${lake}/public.orders/data/* ${lake}/public.orders/metadata/* ${lake}/sales.lines/data/* ${lake}/sales.lines/metadata/*`,
     `${seeing} raw/_staging/shop/* raw/_runs/shop/*/tables/* raw/_runs/shop/*/results/* raw/public.orders/* raw/sales.lines/*`,
     withKey,
     logsOf('publish'),

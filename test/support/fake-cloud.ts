@@ -69,6 +69,7 @@ export const partItem = (
     sha256: '00',
     firstKey: '1',
     lastKey: '2',
+    statistics: null,
   },
   attempt: { id: `a${over.table}${over.chunk}`, startedAt: '2026-11-20T07:00:00.000Z', retry: 0 },
   readAt: '2026-11-20T07:00:05.000Z',
@@ -100,6 +101,7 @@ export const published = (table: string, run: string, rows: number, version = 1)
   version,
   claimedBy: run,
   snapshot: { run, publishedAt: '2026-11-20T07:01:00.000Z', schema: [], rows, bytes: rows * 10, files: 1 },
+  metadata: 1,
   previousRun: null,
 });
 

@@ -4,6 +4,7 @@ import type { EncodedFile, FileEncoder, Format } from '../format.ts';
 import { type Codec, type Compression, defaultCompression, loadCodec } from './codec.ts';
 import { type ColumnChunkWriter, columnChunkWriter } from './column-chunk.ts';
 import type { DictionaryLimits } from './dictionary.ts';
+import { fileStatistics } from './file-statistics.ts';
 import { footer, footerBytesMax, magic, type RowGroup } from './footer.ts';
 import { pageWriter } from './page.ts';
 import { malformed } from './plain.ts';
@@ -121,7 +122,7 @@ function fileEncoder(
       const end = footer(columns, codec, rowGroups, keyValues);
       pieces.push(end);
       finishedBytes = placedBytes + end.length;
-      return { pieces, bytes: finishedBytes, rows };
+      return { pieces, bytes: finishedBytes, rows, statistics: fileStatistics(columns, rowGroups) };
     },
   };
 }

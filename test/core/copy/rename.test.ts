@@ -45,6 +45,7 @@ beforeEach(async () => {
       sha256: sha256Of([bytes]),
       firstKey: '1',
       lastKey: '1',
+      statistics: null,
     },
   };
 });

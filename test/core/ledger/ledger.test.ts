@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { DynamoDBDocumentClient, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { headKey, partKey, runKey, tableKey } from '../../../core/ledger/items.ts';
+import { headKey, partKey, runKey, tableFormatVersion, tableKey } from '../../../core/ledger/items.ts';
 import type { ChunkId, ChunkPlace, Ledger, Part, Run, Snapshot } from '../../../core/ledger/ledger.ts';
 import { type Embedded, startEmbedded } from '../../support/embedded.ts';
 import { loseAnswers } from '../../support/faults.ts';
@@ -32,6 +32,9 @@ const runOf = (sync: string, run: string, more: Partial<Run> = {}): Run => ({
   ...more,
 });
 
+/** a table's first metadata file */
+const first = { seen: null, next: 1 } as const;
+
 const snapshotOf = (run: string): Snapshot => ({
   run,
   publishedAt: '2026-01-01T00:00:00.000Z',
@@ -60,6 +63,13 @@ function partOf(sync: string, n: number, more: Partial<Part> = {}): Part {
       sha256: 'ab',
       firstKey: String(n + 1),
       lastKey: String(n + 1),
+      statistics: {
+        splits: [4],
+        columns: [
+          { id: 1, bytes: 20, nulls: 0, nans: null, min: Buffer.from([1]), max: Buffer.from([255, 0]) },
+          { id: 2, bytes: 0, nulls: 1, nans: 0, min: null, max: null },
+        ],
+      },
     },
     attempt: { id: randomBytes(6).toString('hex'), startedAt: '2026-01-01T00:00:00.000Z', retry: 0 },
     readAt: '2026-01-01T00:00:00.000Z',
@@ -179,7 +189,7 @@ describe('runs', () => {
 describe('claims', () => {
   test('pass to later runs and never back', async () => {
     const sync = freshSync();
-    const empty = { table: 'public.a', version: 0, snapshot: null, previousRun: null };
+    const empty = { table: 'public.a', version: 0, snapshot: null, metadata: null, previousRun: null };
     expect(await ledger.tableHead(sync, 'public.a')).toBeNull();
     for (const _ of [1, 2]) {
       expect(await ledger.claimTable(sync, 'public.a', r1)).toEqual({ ...empty, claimedBy: r1 });
@@ -200,7 +210,7 @@ describe('claims', () => {
   test('leave the snapshot as it is', async () => {
     const sync = freshSync();
     await ledger.claimTable(sync, 'public.a', r1);
-    const published = await ledger.publishTable(sync, 'public.a', snapshotOf(r1));
+    const published = await ledger.publishTable(sync, 'public.a', snapshotOf(r1), first);
     expect(await ledger.claimTable(sync, 'public.a', r2)).toEqual({ ...published, claimedBy: r2 });
   });
 
@@ -217,12 +227,13 @@ describe('publishing a table', () => {
     const sync = freshSync();
     await ledger.claimTable(sync, 'public.a', r1);
     for (const publishedAt of ['first', 'again']) {
-      const head = await ledger.publishTable(sync, 'public.a', { ...snapshotOf(r1), publishedAt });
+      const head = await ledger.publishTable(sync, 'public.a', { ...snapshotOf(r1), publishedAt }, first);
       expect(head).toEqual({
         table: 'public.a',
         version: 1,
         claimedBy: r1,
         snapshot: { ...snapshotOf(r1), publishedAt: 'first' },
+        metadata: 1,
         previousRun: null,
       });
     }
@@ -236,21 +247,25 @@ describe('publishing a table', () => {
       [r3, 3, r2],
     ] as const) {
       await ledger.claimTable(sync, 'public.a', run);
-      const head = await ledger.publishTable(sync, 'public.a', snapshotOf(run));
+      const seen = version === 1 ? null : 2 * version - 3;
+      const head = await ledger.publishTable(sync, 'public.a', snapshotOf(run), {
+        seen,
+        next: 2 * version - 1,
+      });
       expect(head).toMatchObject({ version, previousRun, snapshot: snapshotOf(run) });
     }
   });
 
   test('is refused to a run that has not claimed it, or not any more', async () => {
     const sync = freshSync();
-    await expect(ledger.publishTable(sync, 'public.a', snapshotOf(r1))).rejects.toMatchObject({
+    await expect(ledger.publishTable(sync, 'public.a', snapshotOf(r1), first)).rejects.toMatchObject({
       code: 'ProtocolViolation',
     });
     expect(await ledger.tableHead(sync, 'public.a')).toBeNull();
     await ledger.claimTable(sync, 'public.a', r1);
     const claimed = await ledger.claimTable(sync, 'public.a', r2);
     for (const run of [r1, r3]) {
-      expect(await ledger.publishTable(sync, 'public.a', snapshotOf(run))).toEqual(claimed);
+      expect(await ledger.publishTable(sync, 'public.a', snapshotOf(run), first)).toEqual(claimed);
     }
   });
 
@@ -258,7 +273,7 @@ describe('publishing a table', () => {
     const sync = freshSync();
     await ledger.claimTable(sync, 'public.a', r1);
     const heads = await Promise.all(
-      twenty.map((rows) => ledger.publishTable(sync, 'public.a', { ...snapshotOf(r1), rows })),
+      twenty.map((rows) => ledger.publishTable(sync, 'public.a', { ...snapshotOf(r1), rows }, first)),
     );
     expect(new Set(heads.map((head) => JSON.stringify(head))).size).toBe(1);
     expect(heads[0]!.version).toBe(1);
@@ -361,7 +376,7 @@ describe('an answer that gets lost on the way: the SDK asks again, and is told o
     const part = partOf(sync, 0);
     expect(await lossy(() => ledger.commitPart(part))).toEqual(part);
     expect(await partsOf(sync)).toEqual([part]);
-    const published = await lossy(() => ledger.publishTable(sync, 'public.a', snapshotOf(r1)));
+    const published = await lossy(() => ledger.publishTable(sync, 'public.a', snapshotOf(r1), first));
     expect(published).toMatchObject({ version: 1, snapshot: snapshotOf(r1), previousRun: null });
     const ended = await lossy(() => ledger.endRun(sync, r1, { status: 'abandoned', endedAt: 'then' }));
     expect(ended).toMatchObject({ status: 'abandoned', endedAt: 'then' });
@@ -378,13 +393,17 @@ test('items of a newer format are refused', async () => {
     [runKey(sync, r1), () => ledger.createRun(runOf(sync, r1))],
     [tableKey(sync, 'public.a'), () => ledger.tableHead(sync, 'public.a')],
     [tableKey(sync, 'public.a'), () => ledger.tableHeads(sync)],
+    [tableKey(sync, 'public.a'), () => ledger.claimTable(sync, 'public.a', r1)],
+    [tableKey(sync, 'public.a'), () => ledger.publishTable(sync, 'public.a', snapshotOf(r1), first)],
     [partKey(id, 0), () => ledger.lastPart(id)],
     [partKey(id, 0), () => partsOf(sync)],
     [partKey(id, 0), () => ledger.commitPart(partOf(sync, 0))],
   ];
   const documents = DynamoDBDocumentClient.from(embedded.dynamodb);
   for (const [key, read] of reads) {
-    await documents.send(new PutCommand({ TableName: embedded.tableName, Item: { ...key, format: 2 } }));
+    await documents.send(
+      new PutCommand({ TableName: embedded.tableName, Item: { ...key, format: tableFormatVersion + 1 } }),
+    );
     await expect(read()).rejects.toMatchObject({
       code: 'FormatTooNew',
       message: expect.stringContaining(key.sk),

@@ -272,18 +272,18 @@ describe('tables that this run has published already', () => {
 
   test('are left out, and so may be all', async () => {
     const { run } = await planned();
-    await embedded.ledger.publishTable(sync, 'public.a', snapshotOf(run));
+    await embedded.ledger.publishTable(sync, 'public.a', snapshotOf(run), { seen: null, next: 1 });
     const rest = await planned({ execution: 'E2', over: true });
     expect(rest.orders.map(({ table }) => table)).toEqual([1, 2]);
     for (const table of ['public.b', 'public.nothing']) {
-      await embedded.ledger.publishTable(sync, table, snapshotOf(run));
+      await embedded.ledger.publishTable(sync, table, snapshotOf(run), { seen: null, next: 1 });
     }
     expect(await planned({ execution: 'E3', over: true })).toMatchObject({ chunks: 0, orders: [], run });
   });
 
   test('are copied again by the next run', async () => {
     const { run } = await planned();
-    await embedded.ledger.publishTable(sync, 'public.a', snapshotOf(run));
+    await embedded.ledger.publishTable(sync, 'public.a', snapshotOf(run), { seen: null, next: 1 });
     const next = await planned({ execution: 'E2', over: true, fresh: true });
     expect(new Set(next.orders.map(({ table }) => table))).toEqual(new Set([0, 1, 2]));
   });

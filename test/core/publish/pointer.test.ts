@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TableHead } from '../../../core/ledger/ledger.ts';
 import { sha256Of } from '../../../core/objects/checksum.ts';
 import { rollForward } from '../../../core/publish/pointer.ts';
-import { sweepOldData, sweepStagingBefore, sweepStagingOf } from '../../../core/publish/sweep.ts';
+import { sweepStagingBefore, sweepStagingOf } from '../../../core/publish/sweep.ts';
 import { type Embedded, startEmbedded } from '../../support/embedded.ts';
 import { numberedRows } from '../../support/memory-source.ts';
 import { type Lake, lake, under } from './lake-fixture.ts';
@@ -159,24 +159,5 @@ describe('sweeping', () => {
     };
     await sweepStagingOf(store, keys, 'R');
     expect(deleted).toEqual(all);
-  });
-
-  test('data of runs before the snapshot’s, but for the one before it and all that is newer', async () => {
-    const { keys } = embedded.freshSync();
-    const runs = [1, 2, 3, 4, 5].map((n) => `2026010${n}T000000Z-0000`);
-    for (const run of runs) await put(keys.final(a, run, 0, 0, 'parquet'), 'x');
-    const head = (run: string, previousRun: string | null): TableHead => ({
-      table: 'public.a',
-      version: 3,
-      claimedBy: run,
-      snapshot: { run, publishedAt: 't', rows: 1, bytes: 1, files: 1, schema: [] },
-      previousRun,
-    });
-    await sweepOldData(embedded.store, keys, { ...head(runs[3]!, null), snapshot: null });
-    expect(await under(embedded, keys.dataOf(a))).toHaveLength(5);
-    await sweepOldData(embedded.store, keys, head(runs[3]!, runs[1]!));
-    expect(await under(embedded, keys.dataOf(a))).toEqual(
-      [runs[1]!, runs[3]!, runs[4]!].map((run) => keys.final(a, run, 0, 0, 'parquet')),
-    );
   });
 });

@@ -119,10 +119,10 @@ export const pointerBeforeHead: Sabotage = {
     ...places,
     ledger: {
       ...places.ledger,
-      async publishTable(ofSync, table, snapshot) {
+      async publishTable(ofSync, table, snapshot, metadata) {
         const head = (await places.ledger.tableHead(ofSync, table))!;
         await rollForward(places.store, keys, sync, { ...head, version: head.version + 1, snapshot });
-        return places.ledger.publishTable(ofSync, table, snapshot);
+        return places.ledger.publishTable(ofSync, table, snapshot, metadata);
       },
     },
   }),

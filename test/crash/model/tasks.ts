@@ -181,7 +181,12 @@ function plainFormat(writer: string): Format {
         write({ firstKey }) {
           read.push(firstKey);
         },
-        finish: () => ({ pieces: [Buffer.from(text())], bytes: text().length, rows: read.length }),
+        finish: () => ({
+          pieces: [Buffer.from(text())],
+          bytes: text().length,
+          rows: read.length,
+          statistics: { splits: [], columns: [] },
+        }),
       };
     },
   };

@@ -20,7 +20,11 @@ export const ledgerCall = fc.oneof(
   fc.record({ method: fc.constant('tableHead' as const) }),
   fc.record({ method: fc.constant('tableHeads' as const) }),
   fc.record({ method: fc.constant('claimTable' as const), run }),
-  fc.record({ method: fc.constant('publishTable' as const), run }),
+  fc.record({
+    method: fc.constant('publishTable' as const),
+    run,
+    seen: fc.constantFrom(null, 1, 3),
+  }),
   fc.record({ method: fc.constant('lastPart' as const), run, chunk: small }),
   fc.record({ method: fc.constant('partsOfRun' as const), run }),
   fc.record({ method: fc.constant('commitPart' as const), run, chunk: small, n: small, attempt }),
@@ -34,7 +38,7 @@ const oneOfEach: readonly LedgerCall[] = [
   { method: 'createRun', run: runIds[0], execution: 'E1' },
   { method: 'joinRun', run: runIds[0], execution: 'E2' },
   { method: 'claimTable', run: runIds[0] },
-  { method: 'publishTable', run: runIds[0] },
+  { method: 'publishTable', run: runIds[0], seen: null },
   { method: 'commitPart', run: runIds[0], chunk: 0, n: 0, attempt: 'A1' },
   { method: 'endRun', run: runIds[0], published: true },
   { method: 'head' },
@@ -102,14 +106,19 @@ async function answerOf(ledger: Ledger, sync: string, call: LedgerCall): Promise
     case 'claimTable':
       return ledger.claimTable(sync, tableName, call.run);
     case 'publishTable':
-      return ledger.publishTable(sync, tableName, {
-        run: call.run,
-        publishedAt: instant,
-        rows: 1,
-        bytes: 2,
-        files: 3,
-        schema: [{ id: 1, name: 'id', type: { kind: 'int', bits: 64 }, nullable: false }],
-      });
+      return ledger.publishTable(
+        sync,
+        tableName,
+        {
+          run: call.run,
+          publishedAt: instant,
+          rows: 1,
+          bytes: 2,
+          files: 3,
+          schema: [{ id: 1, name: 'id', type: { kind: 'int', bits: 64 }, nullable: false }],
+        },
+        { seen: call.seen, next: (call.seen ?? -1) + 2 },
+      );
     case 'lastPart':
       return ledger.lastPart({ sync, run: call.run, table: 0, chunk: call.chunk });
     case 'partsOfRun': {

@@ -1,0 +1,114 @@
+/**
+ * The table head in DynamoDB as a catalog: it names the number of the metadata file, and moves by one conditional
+ * write, in which the run's claim is looked at as well. Readers find the table by its path:
+ *
+ *     <table>/metadata/v<n>.metadata.json     written once, before the head names it
+ *     <table>/metadata/version-hint.text      n; a projection of the head, rolled forward by whoever finds it behind
+ *
+ * Numbers are odd: readers of such tables (Iceberg's HadoopTables) look for `v<n + 1>` beyond the hint, and would take
+ * a file for committed that a publisher wrote before it died.
+ */
+import { formatTableName } from '../../definition/table-name.ts';
+import { TidemarkError } from '../../errors.ts';
+import type { Ledger, TableHead } from '../../ledger/ledger.ts';
+import type { Keys } from '../../objects/keys.ts';
+import { putText } from '../../objects/put-text.ts';
+import type { ObjectStore } from '../../objects/store.ts';
+import type { TableName } from '../../sources/source.ts';
+import { metadataText, parseMetadata } from '../iceberg/metadata.ts';
+import type { Catalog } from './catalog.ts';
+
+const firstNumber = 1;
+const step = 2;
+/** Attempts that died between the file and the head leave one each. */
+const leftoversMax = 100;
+
+export function ledgerCatalog(ledger: Ledger, store: ObjectStore, keys: Keys, sync: string): Catalog {
+  return {
+    async load(table) {
+      const head = await ledger.tableHead(sync, formatTableName(table));
+      const number = head?.metadata;
+      if (!number) return null;
+      const key = keys.metadataFile(table, number);
+      const file = `s3://${store.bucket}/${key}`;
+      const found = await store.get(key);
+      if (!found) throw gone(file, formatTableName(table));
+      return { metadata: parseMetadata(found.body), version: String(number), file };
+    },
+
+    async commit(table, seen, next, snapshot) {
+      const before = seen ? Number(seen.version) : null;
+      const number = await writeNext(store, keys, table, before, metadataText(next));
+      const head = await ledger.publishTable(sync, formatTableName(table), snapshot, {
+        seen: before,
+        next: number,
+      });
+      const isMine = head.snapshot?.run === snapshot.run;
+      return isMine || head.claimedBy !== snapshot.run ? head : 'changed';
+    },
+  };
+}
+
+/** Writes the file under the next number that nobody has used; its number. */
+async function writeNext(
+  store: ObjectStore,
+  keys: Keys,
+  table: TableName,
+  before: number | null,
+  text: string,
+): Promise<number> {
+  let number = before === null ? firstNumber : before + step;
+  for (let tries = 0; tries < leftoversMax; tries++, number += step) {
+    const { outcome } = await putText(store, keys.metadataFile(table, number), text, {
+      mediaType: 'application/json',
+      condition: { absent: true },
+    });
+    if (outcome === 'written') return number;
+  }
+  throw new TidemarkError(
+    'StoreUnavailable',
+    `s3://${store.bucket}/${keys.metadataFile(table, number)}: so are the ${leftoversMax} numbers before it taken`,
+  );
+}
+
+const gone = (file: string, table: string): TidemarkError =>
+  new TidemarkError(
+    'ProtocolViolation',
+    `${file}: table ${table}'s metadata is gone: somebody has deleted it; bring it back (from an older version of the object, or a backup), then redrive`,
+  );
+
+const hintTriesMax = 10;
+
+/**
+ * Brings `version-hint.text` up to the head. Nobody ever sets it back.
+ * @throws TidemarkError DefinitionInvalid where there is an Iceberg table of which the head knows nothing
+ */
+export async function rollHintForward(
+  store: ObjectStore,
+  keys: Keys,
+  table: TableName,
+  head: TableHead,
+): Promise<void> {
+  const number = head.metadata;
+  const key = keys.versionHint(table);
+  for (let tries = 1; tries <= hintTriesMax; tries++) {
+    const found = await store.get(key);
+    if (!number) {
+      if (!found) return;
+      throw new TidemarkError(
+        'DefinitionInvalid',
+        `target.url: ${keys.location(table)} holds an Iceberg table, of which this ledger knows nothing; allowed is a place of this sync's own: another target.url, or this one after the folder has been moved away`,
+      );
+    }
+    if (found && Number(found.body.toString('utf8')) >= number) return;
+    const result = await putText(store, key, String(number), {
+      mediaType: 'text/plain',
+      condition: found ? { etag: found.etag } : { absent: true },
+    });
+    if (result.outcome === 'written') return;
+  }
+  throw new TidemarkError(
+    'StoreUnavailable',
+    `s3://${store.bucket}/${key} is being written by others all the time`,
+  );
+}

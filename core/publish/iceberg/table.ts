@@ -1,0 +1,179 @@
+/** What becomes of a table's metadata: pure functions from one version to the next. */
+import type { Long } from './avro.ts';
+import {
+  currentSchema,
+  currentSnapshot,
+  type Operation,
+  type Snapshot,
+  type SortField,
+  snapshotOf,
+  type TableMetadata,
+} from './metadata.ts';
+import { type IcebergField, sameFields } from './schema.ts';
+
+/** The branch that readers see. */
+export const mainBranch = 'main';
+
+/** Metadata files before the current one that are kept, and named in its log. */
+const previousMax = 10;
+
+/** Under which names a snapshot's summary says whose it is: a repeated commit finds itself by them. */
+export const summaryKeys = { sync: 'tidemark.sync', run: 'tidemark.run' } as const;
+
+/** The sort order of no order, and that of the key. */
+export const sortOrders = { none: 0, key: 1 } as const;
+
+/** A table without a snapshot. @param sort the order of the rows in every file; null: none that Iceberg could name */
+export function newTable(
+  table: { readonly uuid: string; readonly location: string; readonly properties: Record<string, string> },
+  fields: readonly IcebergField[],
+  sort: SortField | null,
+  nowMs: number,
+): TableMetadata {
+  return {
+    'format-version': 2,
+    'table-uuid': table.uuid,
+    location: table.location,
+    'last-sequence-number': 0,
+    'last-updated-ms': nowMs,
+    'last-column-id': lastId(fields, 0),
+    schemas: [{ type: 'struct', 'schema-id': 0, fields }],
+    'current-schema-id': 0,
+    'partition-specs': [{ 'spec-id': 0, fields: [] }],
+    'default-spec-id': 0,
+    // the ids of partition fields begin above this
+    'last-partition-id': 999,
+    'sort-orders': [
+      { 'order-id': sortOrders.none, fields: [] },
+      ...(sort ? [{ 'order-id': sortOrders.key, fields: [sort] }] : []),
+    ],
+    'default-sort-order-id': sort ? sortOrders.key : sortOrders.none,
+    properties: table.properties,
+    snapshots: [],
+    refs: {},
+    'snapshot-log': [],
+    'metadata-log': [],
+  };
+}
+
+const lastId = (fields: readonly IcebergField[], before: number): number =>
+  fields.reduce((last, { id }) => Math.max(last, id), before);
+
+/** Makes these fields the current schema; ids that were given once are never given to another column. */
+export function withFields(metadata: TableMetadata, fields: readonly IcebergField[]): TableMetadata {
+  const known = metadata.schemas.find((schema) => sameFields(schema.fields, fields));
+  if (known && known === currentSchema(metadata)) return metadata;
+  const id = known?.['schema-id'] ?? 1 + Math.max(...metadata.schemas.map((schema) => schema['schema-id']));
+  return {
+    ...metadata,
+    schemas: known ? metadata.schemas : [...metadata.schemas, { type: 'struct', 'schema-id': id, fields }],
+    'current-schema-id': id,
+    'last-column-id': lastId(fields, metadata['last-column-id']),
+  };
+}
+
+/** What a snapshot adds up to, as its summary tells it. */
+export type Counts = { readonly files: number; readonly rows: number; readonly bytes: number };
+
+const countsOf = (snapshot: Snapshot | undefined): Counts => {
+  const number = (name: string): number => Number(snapshot?.summary[name] ?? 0);
+  return {
+    files: number('total-data-files'),
+    rows: number('total-records'),
+    bytes: number('total-files-size'),
+  };
+};
+
+/** The summary of a snapshot that adds these files, and takes away those of the snapshot before it where it overwrites. */
+export function summaryOf(
+  metadata: TableMetadata,
+  operation: Operation,
+  added: Counts,
+  ours: Readonly<Record<string, string>>,
+): Snapshot['summary'] {
+  const before = countsOf(currentSnapshot(metadata));
+  const replaces = operation === 'overwrite';
+  const total = (of: keyof Counts): string => String(added[of] + (replaces ? 0 : before[of]));
+  return {
+    operation,
+    ...ours,
+    'added-data-files': String(added.files),
+    'added-records': String(added.rows),
+    'added-files-size': String(added.bytes),
+    ...(replaces && {
+      'deleted-data-files': String(before.files),
+      'deleted-records': String(before.rows),
+      'removed-files-size': String(before.bytes),
+    }),
+    'changed-partition-count': '1',
+    'total-data-files': total('files'),
+    'total-records': total('rows'),
+    'total-files-size': total('bytes'),
+    'total-delete-files': '0',
+    'total-position-deletes': '0',
+    'total-equality-deletes': '0',
+  };
+}
+
+/** Makes a snapshot the one that readers see. */
+export function withSnapshot(metadata: TableMetadata, snapshot: Snapshot): TableMetadata {
+  const id = snapshot['snapshot-id'];
+  const at = snapshot['timestamp-ms'];
+  return {
+    ...metadata,
+    'last-sequence-number': snapshot['sequence-number'],
+    'last-updated-ms': at,
+    'current-snapshot-id': id,
+    snapshots: [...(metadata.snapshots ?? []), snapshot],
+    refs: { ...metadata.refs, [mainBranch]: { 'snapshot-id': id, type: 'branch' } },
+    'snapshot-log': [...(metadata['snapshot-log'] ?? []), { 'timestamp-ms': at, 'snapshot-id': id }],
+  };
+}
+
+/** Notes the metadata file that the next one follows on. */
+export function withPrevious(metadata: TableMetadata, file: string, updatedMs: number): TableMetadata {
+  const log = [...(metadata['metadata-log'] ?? []), { 'timestamp-ms': updatedMs, 'metadata-file': file }];
+  return { ...metadata, 'metadata-log': log.slice(-previousMax) };
+}
+
+/** The time of the next change: later than all before it, whatever this machine's clock says. */
+export const nextTime = (metadata: TableMetadata, nowMs: number): number =>
+  Math.max(nowMs, metadata['last-updated-ms'] + 1);
+
+/** The snapshot that a run made, wherever in the history it stands. */
+export const snapshotOfRun = (metadata: TableMetadata, sync: string, run: string): Snapshot | undefined =>
+  metadata.snapshots?.find(
+    ({ summary }) => summary[summaryKeys.sync] === sync && summary[summaryKeys.run] === run,
+  );
+
+// --- retention ---------------------------------------------------------------------------------------------------
+
+/** At least so many of the newest snapshots are kept, and all that are younger than this. */
+export type Keep = { readonly snapshots: number; readonly days: number };
+
+const dayMs = 24 * 60 * 60 * 1000;
+
+/** The snapshots that readers can still come to: the branches' newest and young ones, and those that a tag keeps. */
+export function liveSnapshots(metadata: TableMetadata, keep: Keep, nowMs: number): ReadonlySet<Long> {
+  const live = new Set<Long>();
+  for (const { type, 'snapshot-id': head } of Object.values(metadata.refs ?? {})) {
+    let snapshot = snapshotOf(metadata, head);
+    for (let kept = 0; snapshot; kept++) {
+      const isYoung = nowMs - snapshot['timestamp-ms'] < keep.days * dayMs;
+      if (kept > 0 && (type === 'tag' || (kept >= keep.snapshots && !isYoung))) break;
+      live.add(snapshot['snapshot-id']);
+      snapshot = snapshotOf(metadata, snapshot['parent-snapshot-id']);
+    }
+  }
+  return live;
+}
+
+/** Forgets all other snapshots. */
+export function withoutExpired(metadata: TableMetadata, live: ReadonlySet<Long>): TableMetadata {
+  const snapshots = (metadata.snapshots ?? []).filter((one) => live.has(one['snapshot-id']));
+  if (snapshots.length === metadata.snapshots?.length) return metadata;
+  const log = metadata['snapshot-log'] ?? [];
+  // the log has no gaps: what is before a snapshot that is gone goes, too
+  const begin = 1 + log.findLastIndex((entry) => !live.has(entry['snapshot-id']));
+  return { ...metadata, snapshots, 'snapshot-log': log.slice(begin) };
+}

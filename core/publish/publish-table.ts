@@ -1,0 +1,190 @@
+import { isAsCommitted, renamePart } from '../copy/rename.ts';
+import { parseTableName } from '../definition/table-name.ts';
+import { TidemarkError } from '../errors.ts';
+import type { Ledger, Part, Run, TableHead } from '../ledger/ledger.ts';
+import type { Keys } from '../objects/keys.ts';
+import type { ObjectStore } from '../objects/store.ts';
+import { inParallel } from '../parallel.ts';
+import { readTablePlan, type TablePlan } from '../plan/table-plan.ts';
+import type { TableDescription } from '../sources/source.ts';
+import { ledgerCatalog } from './catalogs/ledger-catalog.ts';
+import { withAddition } from './iceberg/commit.ts';
+import { dataFile } from './iceberg/data-file.ts';
+import type { SortField } from './iceberg/metadata.ts';
+import { icebergFields } from './iceberg/schema.ts';
+import { sortOrders } from './iceberg/table.ts';
+import { type Manifest, toManifest, writeManifest } from './manifest.ts';
+import { showHead } from './projections.ts';
+import { sweepTable } from './sweep-table.ts';
+
+/** Requests to the store at once, while files are held against the ledger. */
+const requestsMax = 16;
+
+/** Somebody else changed the table between our look and our commit: this often in a row is no coincidence. */
+const commitsMax = 20;
+
+/** The snapshot before the current one stays, for readers that have opened it. */
+const defaultKeep = { snapshots: 2, days: 0 } as const;
+
+/** The committed parts of a table: chunk → parts in order. */
+export type Log = ReadonlyMap<number, readonly Part[]>;
+
+/**
+ * The parts of a table in key order, or null while a chunk's log has not reached its end.
+ * @throws TidemarkError ProtocolViolation where a log has a gap or does not cover its chunk
+ */
+function completeParts(plan: TablePlan, log: Log | undefined, table: string): Part[] | null {
+  const ranges = plan.chunks.length > 0 ? plan.chunks : [{ after: null, upTo: null }];
+  const all: Part[] = [];
+  for (const [chunk, range] of ranges.entries()) {
+    const parts = log?.get(chunk) ?? [];
+    if (!parts.at(-1)?.last) return null;
+    let offset = range.after;
+    for (const [n, part] of parts.entries()) {
+      if (part.n !== n || part.from !== offset || (part.last && n !== parts.length - 1)) {
+        throw new TidemarkError(
+          'ProtocolViolation',
+          `table ${table}, chunk ${chunk}: the log has a gap or a fork at part ${n}`,
+        );
+      }
+      offset = part.to;
+    }
+    if (offset !== range.upTo) {
+      throw new TidemarkError(
+        'ProtocolViolation',
+        `table ${table}, chunk ${chunk}: the log ends before its range`,
+      );
+    }
+    all.push(...parts);
+  }
+  return all;
+}
+
+/** Sees to it that every committed file has its final name and is, by size and checksum, what was committed. */
+async function settleFiles(store: ObjectStore, parts: readonly Part[]): Promise<void> {
+  await inParallel(parts, requestsMax, async (part) => {
+    const { file } = part;
+    if (!file) return;
+    let found = await store.head(file.final);
+    if (!found && (await renamePart(store, part))) found = await store.head(file.final);
+    if (!found || !isAsCommitted(found, part, file)) {
+      throw new TidemarkError(
+        'ProtocolViolation',
+        found
+          ? `s3://${store.bucket}/${file.final} is not the file that was committed`
+          : `s3://${store.bucket}/${file.final} is gone`,
+      );
+    }
+  });
+}
+
+/** The order of the rows in each file, where Iceberg orders values as the database does; text it may order otherwise. */
+function sortOf({ columns, key }: TableDescription): SortField | null {
+  const column = columns.find(({ name }) => name === key.column)!;
+  if (!['int', 'decimal', 'date', 'timestamp'].includes(column.type.kind)) return null;
+  return { 'source-id': column.id, transform: 'identity', direction: 'asc', 'null-order': 'nulls-first' };
+}
+
+function manifestOf(
+  { sync, run }: Run,
+  table: string,
+  { columns }: TableDescription,
+  parts: readonly Part[],
+): Manifest {
+  return toManifest({
+    sync,
+    run,
+    table,
+    schema: columns.map(({ id, name, type, nullable }) => ({ id, name, type, nullable })),
+    files: parts.flatMap(({ file, rows }) =>
+      file
+        ? {
+            key: file.final,
+            rows,
+            bytes: file.size,
+            checksum: `sha256:${file.sha256}`,
+            firstKey: file.firstKey,
+            lastKey: file.lastKey,
+          }
+        : [],
+    ),
+  });
+}
+
+export type PublishPlaces = { readonly ledger: Ledger; readonly store: ObjectStore; readonly keys: Keys };
+
+/**
+ * A table's part of `publishRun`.
+ * @returns null while the table is not complete; superseded: another run has claimed it
+ */
+export async function publishTable(
+  places: PublishPlaces,
+  owner: Run,
+  index: number,
+  table: string,
+  log: Log | undefined,
+  nowMs: () => number,
+): Promise<TableHead | 'superseded' | null> {
+  const { ledger, store, keys } = places;
+  const { sync, run } = owner;
+  let head = await ledger.tableHead(sync, table);
+  if (head?.snapshot?.run !== run) {
+    const plan = await readTablePlan(store, keys, run, index);
+    const parts = plan && completeParts(plan, log, table);
+    if (!parts) return null;
+    await settleFiles(store, parts);
+    head = await commitSnapshot(places, owner, table, plan.description, parts, nowMs);
+    if (head.snapshot?.run !== run) return 'superseded';
+  }
+  if (!(await showHead(store, keys, sync, head))) {
+    throw new TidemarkError(
+      'ProtocolViolation',
+      `s3://${store.bucket}/${keys.manifest(parseTableName(table)!, run)} is gone: somebody has deleted it`,
+    );
+  }
+  await sweepTable(store, keys, ledgerCatalog(ledger, store, keys, sync), head);
+  return head;
+}
+
+/** @returns the head: with the run's snapshot, or another run's that has claimed the table */
+async function commitSnapshot(
+  { ledger, store, keys }: PublishPlaces,
+  owner: Run,
+  table: string,
+  description: TableDescription,
+  parts: readonly Part[],
+  nowMs: () => number,
+): Promise<TableHead> {
+  const { sync, run } = owner;
+  const { columns } = description;
+  const manifest = manifestOf(owner, table, description, parts);
+  await writeManifest(store, keys, description, manifest);
+  const sort = sortOf(description);
+  const files = parts.flatMap(({ file, rows }) => {
+    if (!file) return [];
+    const path = `s3://${store.bucket}/${file.final}`;
+    const order = sort ? sortOrders.key : sortOrders.none;
+    return dataFile({ path, format: 'PARQUET', rows, bytes: file.size }, columns, file.statistics, order);
+  });
+  const addition = {
+    ...{ sync, run, table: description, sort, files },
+    fields: icebergFields(columns, table),
+    operation: 'overwrite',
+    keep: defaultKeep,
+  } as const;
+  const catalog = ledgerCatalog(ledger, store, keys, sync);
+  for (let tries = 1; tries <= commitsMax; tries++) {
+    const loaded = await catalog.load(description);
+    const next = await withAddition({ store, keys }, loaded, addition, nowMs());
+    const head = await catalog.commit(description, loaded, next, {
+      run,
+      publishedAt: new Date(nowMs()).toISOString(),
+      rows: manifest.rows,
+      bytes: manifest.bytes,
+      files: manifest.files.length,
+      schema: manifest.schema,
+    });
+    if (head !== 'changed') return head;
+  }
+  throw new TidemarkError('StoreUnavailable', `table ${table} is being changed by others all the time`);
+}

@@ -233,9 +233,12 @@ export function s3Store(client: S3Client, bucket: string): ObjectStore {
       }
     },
 
-    async *list(prefix) {
+    async *list(prefix, before) {
       for await (const page of pages(prefix, undefined)) {
-        for (const object of page.Contents ?? []) yield { key: object.Key!, size: object.Size ?? 0 };
+        for (const { Key: key = '', Size: size = 0 } of page.Contents ?? []) {
+          if (before !== undefined && Buffer.from(key).compare(Buffer.from(before)) >= 0) return;
+          yield { key, size };
+        }
       }
     },
 

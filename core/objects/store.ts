@@ -50,8 +50,8 @@ export interface ObjectStore {
   copyToAbsent(from: string, to: string, fromEtag: string | null): Promise<CopyResult>;
   /** Deletes; what is not there is no error. */
   delete(keys: readonly string[]): Promise<void>;
-  /** Objects under a prefix, in the order of their keys. */
-  list(prefix: string): AsyncIterable<{ key: string; size: number }>;
+  /** Objects under a prefix, in the order of their keys. @param before ends the list: a key that is not in it any more */
+  list(prefix: string, before?: string): AsyncIterable<{ key: string; size: number }>;
   /** The next segments under a prefix that ends with a slash: `a/` → `a/x/`, `a/y/`. */
   listFolders(prefix: string): AsyncIterable<string>;
 }

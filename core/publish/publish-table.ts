@@ -12,7 +12,6 @@ import { withAddition } from './iceberg/commit.ts';
 import { dataFile } from './iceberg/data-file.ts';
 import type { SortField } from './iceberg/metadata.ts';
 import { icebergFields } from './iceberg/schema.ts';
-import { sortOrders } from './iceberg/table.ts';
 import { type Manifest, toManifest, writeManifest } from './manifest.ts';
 import { showHead } from './projections.ts';
 import { sweepTable } from './sweep-table.ts';
@@ -163,8 +162,7 @@ async function commitSnapshot(
   const files = parts.flatMap(({ file, rows }) => {
     if (!file) return [];
     const path = `s3://${store.bucket}/${file.final}`;
-    const order = sort ? sortOrders.key : sortOrders.none;
-    return dataFile({ path, format: 'PARQUET', rows, bytes: file.size }, columns, file.statistics, order);
+    return dataFile({ path, format: 'PARQUET', rows, bytes: file.size }, columns, file.statistics);
   });
   const addition = {
     ...{ sync, run, table: description, sort, files },

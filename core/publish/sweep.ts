@@ -1,14 +1,14 @@
 import type { Keys } from '../objects/keys.ts';
 import type { ObjectStore } from '../objects/store.ts';
 
-/** Deletes the objects under a prefix, or those of them that are wanted away. */
+/** Deletes the objects under a prefix; `before` a key, and those that are wanted away, if that is said. */
 export async function deleteUnder(
   store: ObjectStore,
   prefix: string,
-  isWanted: (key: string) => boolean = () => true,
+  { before, isWanted = () => true }: { before?: string; isWanted?: (key: string) => boolean } = {},
 ): Promise<void> {
   let batch: string[] = [];
-  for await (const { key } of store.list(prefix)) {
+  for await (const { key } of store.list(prefix, before)) {
     if (!isWanted(key)) continue;
     batch.push(key);
     if (batch.length === 1000) {

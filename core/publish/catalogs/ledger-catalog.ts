@@ -16,7 +16,8 @@ import { putText } from '../../objects/put-text.ts';
 import type { ObjectStore } from '../../objects/store.ts';
 import type { TableName } from '../../sources/source.ts';
 import { metadataText, parseMetadata } from '../iceberg/metadata.ts';
-import type { Catalog } from './catalog.ts';
+import { previousMax } from '../iceberg/table.ts';
+import type { Catalog, LoadedTable } from './catalog.ts';
 
 const firstNumber = 1;
 const step = 2;
@@ -28,12 +29,21 @@ export function ledgerCatalog(ledger: Ledger, store: ObjectStore, keys: Keys, sy
     async load(table) {
       const head = await ledger.tableHead(sync, formatTableName(table));
       const number = head?.metadata;
-      if (!number) return null;
+      if (!number) {
+        if (await store.get(keys.versionHint(table))) throw foreign(keys.location(table));
+        return null;
+      }
       const key = keys.metadataFile(table, number);
       const file = `s3://${store.bucket}/${key}`;
       const found = await store.get(key);
       if (!found) throw gone(file, formatTableName(table));
-      return { metadata: parseMetadata(found.body), version: String(number), file };
+      try {
+        return { metadata: parseMetadata(found.body), version: String(number), file };
+      } catch (cause) {
+        throw new TidemarkError('ProtocolViolation', `${file} is damaged: ${(cause as Error).message}`, {
+          cause,
+        });
+      }
     },
 
     async commit(table, seen, next, snapshot) {
@@ -71,11 +81,33 @@ async function writeNext(
   );
 }
 
+const foreign = (location: string): TidemarkError =>
+  new TidemarkError(
+    'DefinitionInvalid',
+    `target.url: ${location} holds an Iceberg table, of which this ledger knows nothing; allowed is a place of this sync's own: another target.url, or this one after the folder has been moved away`,
+  );
+
 const gone = (file: string, table: string): TidemarkError =>
   new TidemarkError(
     'ProtocolViolation',
     `${file}: table ${table}'s metadata is gone: somebody has deleted it; bring it back (from an older version of the object, or a backup), then redrive`,
   );
+
+/** Below the oldest file that is kept, as many numbers are looked at: what sweeps that died have missed. */
+const missedMax = 50;
+
+/** Numbers of files before the current one that its log does not name: too old, or of attempts that died. */
+export function metadataFilesBefore({ version, metadata }: LoadedTable): number[] {
+  const numberOf = (file: string): number => Number(/v([0-9]+)\.metadata\.json$/.exec(file)?.[1]);
+  const log = metadata['metadata-log'] ?? [];
+  const kept = new Set(log.map((entry) => numberOf(entry['metadata-file'])));
+  const oldest = Math.min(Number(version), ...kept);
+  const missed = log.length < previousMax ? 0 : missedMax;
+  const numbers: number[] = [];
+  for (let number = Math.max(firstNumber, oldest - step * missed); number < Number(version); number += step)
+    if (!kept.has(number)) numbers.push(number);
+  return numbers;
+}
 
 const hintTriesMax = 10;
 
@@ -95,10 +127,7 @@ export async function rollHintForward(
     const found = await store.get(key);
     if (!number) {
       if (!found) return;
-      throw new TidemarkError(
-        'DefinitionInvalid',
-        `target.url: ${keys.location(table)} holds an Iceberg table, of which this ledger knows nothing; allowed is a place of this sync's own: another target.url, or this one after the folder has been moved away`,
-      );
+      throw foreign(keys.location(table));
     }
     if (found && Number(found.body.toString('utf8')) >= number) return;
     const result = await putText(store, key, String(number), {

@@ -1,6 +1,9 @@
-/** Avro's object container files, as Iceberg keeps its manifests in them. */
+/**
+ * Avro's object container files, as Iceberg keeps its manifests in them.
+ * Source: https://avro.apache.org/docs/1.12.0/specification/#object-container-files
+ */
 import { randomBytes } from 'node:crypto';
-import type { Duplex } from 'node:stream';
+import zlib from 'node:zlib';
 import avro from 'avsc';
 
 /** A schema with Iceberg's `field-id`s, which go into the file's header as they are. */
@@ -30,57 +33,103 @@ const longs = avro.types.LongType.__with({
 const typeOf = (schema: unknown): avro.Type =>
   avro.Type.forSchema(schema as avro.Schema, { registry: { long: longs } });
 
-async function collect<T>(stream: Duplex, feed: () => Promise<void> | void): Promise<T[]> {
-  const all: T[] = [];
-  const ended = new Promise<void>((resolve, reject) => {
-    stream.on('data', (piece: T) => all.push(piece));
-    stream.on('end', resolve);
-    stream.on('error', reject);
-  });
-  // whichever fails first is what the caller hears
-  ended.catch(() => {});
-  await feed();
-  stream.end();
-  await ended;
-  return all;
-}
+const syncBytes = 16;
+const magic = Buffer.from('Obj\x01', 'latin1');
+
+const headerType = avro.Type.forSchema({
+  type: 'record',
+  name: 'Header',
+  fields: [
+    { name: 'magic', type: { type: 'fixed', name: 'Magic', size: magic.length } },
+    { name: 'meta', type: { type: 'map', values: 'bytes' } },
+    { name: 'sync', type: { type: 'fixed', name: 'Sync', size: syncBytes } },
+  ],
+});
+type Header = {
+  readonly magic: Buffer;
+  readonly meta: Readonly<Record<string, Buffer>>;
+  readonly sync: Buffer;
+};
+
+const blockType = avro.Type.forSchema({
+  type: 'record',
+  name: 'Block',
+  fields: [
+    { name: 'count', type: 'long' },
+    { name: 'data', type: 'bytes' },
+    { name: 'sync', type: { type: 'fixed', name: 'BlockSync', size: syncBytes } },
+  ],
+});
+type Block = { readonly count: number; readonly data: Buffer; readonly sync: Buffer };
+
+/** Records are put together in blocks of about so many bytes before compression. */
+const blockBytes = 64 * 1024;
 
 /** @param metadata what Iceberg writes into the header beside the schema: `format-version`, … */
-export async function writeAvro(
+export function writeAvro(
   schema: AvroSchema,
   records: Iterable<unknown>,
   metadata: Readonly<Record<string, string>>,
-): Promise<Buffer> {
-  const common = { codec: 'deflate', syncMarker: randomBytes(16) };
-  const texts = Object.entries(metadata).map(([name, text]) => [name, Buffer.from(text, 'utf8')]);
-  // the header takes the schema as it was given, field ids and all; the blocks need a type of our own longs
-  const header = new avro.streams.BlockEncoder(schema as never, {
-    ...common,
-    writeHeader: 'always',
-    // missing in the types of avsc
-    ...({ metadata: Object.fromEntries(texts) } as object),
-  });
-  const blocks = new avro.streams.BlockEncoder(typeOf(schema), { ...common, writeHeader: 'never' });
-  const pieces = [
-    ...(await collect<Buffer>(header, () => {})),
-    ...(await collect<Buffer>(blocks, async () => {
-      for (const record of records) {
-        if (!blocks.write(record)) await new Promise((drained) => blocks.once('drain', drained));
-      }
-    })),
-  ];
+): Buffer {
+  const type = typeOf(schema);
+  const sync = randomBytes(syncBytes);
+  const texts = { ...metadata, 'avro.schema': JSON.stringify(schema), 'avro.codec': 'deflate' };
+  const meta = Object.fromEntries(
+    Object.entries(texts).map(([name, text]) => [name, Buffer.from(text, 'utf8')]),
+  );
+  const pieces = [headerType.toBuffer({ magic, meta, sync })];
+  let block: Buffer[] = [];
+  let bytes = 0;
+  const flush = (): void => {
+    if (block.length === 0) return;
+    const data = zlib.deflateRawSync(Buffer.concat(block));
+    pieces.push(blockType.toBuffer({ count: block.length, data, sync }));
+    block = [];
+    bytes = 0;
+  };
+  for (const record of records) {
+    const encoded = type.toBuffer(record);
+    block.push(encoded);
+    bytes += encoded.length;
+    if (bytes >= blockBytes) flush();
+  }
+  flush();
   return Buffer.concat(pieces);
 }
 
-/** The records of a file, by the schema in its header; rejects where it is not such a file, or not all of one. */
-export async function readAvro<T>(body: Buffer): Promise<T[]> {
-  const decoder = new avro.streams.BlockDecoder({ parseHook: typeOf });
-  let sync: Buffer | null = null;
-  decoder.on('metadata', (_type, _codec, header: { sync: Buffer }) => {
-    sync = header.sync;
-  });
-  const records = await collect<T>(decoder, () => void decoder.write(body));
-  // the decoder takes a file that ends in the middle of a block for one that ends before it
-  if (sync === null || !body.subarray(-16).equals(sync)) throw new Error('the Avro file ends before its end');
+const codecs: Readonly<Record<string, (data: Buffer) => Buffer>> = {
+  null: (data) => data,
+  deflate: (data) => zlib.inflateRawSync(data),
+};
+
+/** One value from `at` on; throws where the bytes end before it does. */
+function decode<T>(type: avro.Type, bytes: Buffer, at: number): { readonly value: T; readonly end: number } {
+  const { value, offset } = type.decode(bytes, at);
+  if (offset < 0) throw new Error(`it ends within a value at byte ${at}`);
+  return { value: value as T, end: offset };
+}
+
+/** The records of a file, by the schema in its header. @throws Error where it is not such a file, or not all of one */
+export function readAvro<T>(body: Buffer): T[] {
+  if (!body.subarray(0, magic.length).equals(magic)) throw new Error('it is no Avro file');
+  const { value: header, end } = decode<Header>(headerType, body, 0);
+  const codec = header.meta['avro.codec']?.toString('utf8') ?? 'null';
+  const inflate = codecs[codec];
+  if (!inflate) throw new Error(`its codec is ${codec}; known are ${Object.keys(codecs).join(', ')}`);
+  const type = typeOf(JSON.parse(header.meta['avro.schema']!.toString('utf8')));
+  const records: T[] = [];
+  for (let at = end; at < body.length; ) {
+    const { value: block, end: next } = decode<Block>(blockType, body, at);
+    if (!block.sync.equals(header.sync)) throw new Error(`its block at byte ${at} has no end`);
+    const data = inflate(block.data);
+    let read = 0;
+    for (let left = block.count; left > 0; left--) {
+      const { value, end: after } = decode<T>(type, data, read);
+      records.push(value);
+      read = after;
+    }
+    if (read !== data.length) throw new Error(`its block at byte ${at} has more bytes than records`);
+    at = next;
+  }
   return records;
 }

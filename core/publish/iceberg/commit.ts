@@ -1,9 +1,6 @@
 /** A run's files as a snapshot of a table: what is written before the catalog is asked. */
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import { TidemarkError } from '../../errors.ts';
 import { sha256Of } from '../../objects/checksum.ts';
-import type { Keys } from '../../objects/keys.ts';
-import type { ObjectStore } from '../../objects/store.ts';
 import { inParallel } from '../../parallel.ts';
 import type { TableName } from '../../sources/source.ts';
 import type { LoadedTable } from '../catalogs/catalog.ts';
@@ -11,8 +8,6 @@ import {
   type DataFile,
   type ManifestEntry,
   type ManifestFile,
-  readManifest,
-  readManifestList,
   status,
   writeManifest,
   writeManifestList,
@@ -21,10 +16,10 @@ import {
   currentSchema,
   currentSnapshot,
   defaultSpec,
-  type Snapshot,
   type SortField,
   type TableMetadata,
 } from './metadata.ts';
+import { entriesOf, liveManifestsOf, type Places } from './read.ts';
 import type { IcebergField } from './schema.ts';
 import {
   type Keep,
@@ -37,6 +32,7 @@ import {
   withoutExpired,
   withPrevious,
   withSnapshot,
+  withSort,
 } from './table.ts';
 
 /** What a run adds to a table. */
@@ -52,8 +48,6 @@ export type Addition = {
   /** which snapshots before it stay */
   readonly keep: Keep;
 };
-
-export type Places = { readonly store: ObjectStore; readonly keys: Keys };
 
 /** Entries a manifest: readers open several at once. */
 const entriesMax = 2_000;
@@ -78,26 +72,6 @@ async function putAvro(
   return `s3://${store.bucket}/${key}`;
 }
 
-/** @throws TidemarkError ProtocolViolation where it is gone, or no Avro file */
-export async function read<T>(
-  { store }: Places,
-  url: string,
-  parse: (body: Buffer) => Promise<T>,
-): Promise<T> {
-  const prefix = `s3://${store.bucket}/`;
-  const found = url.startsWith(prefix) ? await store.get(url.slice(prefix.length)) : null;
-  if (!found)
-    throw new TidemarkError(
-      'ProtocolViolation',
-      `${url}, which the table's metadata names, is gone: somebody has deleted it; bring it back (from an older version of the object, or a backup), then redrive`,
-    );
-  try {
-    return await parse(found.body);
-  } catch (cause) {
-    throw new TidemarkError('ProtocolViolation', `${url} is damaged: ${(cause as Error).message}`, { cause });
-  }
-}
-
 const inGroups = <T>(items: readonly T[]): T[][] =>
   Array.from({ length: Math.ceil(items.length / entriesMax) }, (_, group) =>
     items.slice(group * entriesMax, (group + 1) * entriesMax),
@@ -106,11 +80,11 @@ const inGroups = <T>(items: readonly T[]): T[][] =>
 /** What is live in the table, as entries that take it away. */
 async function deletions(places: Places, metadata: TableMetadata, id: number): Promise<ManifestEntry[]> {
   const entries: ManifestEntry[] = [];
-  const manifests = await liveManifests(places, currentSnapshot(metadata));
+  const manifests = await liveManifestsOf(places, currentSnapshot(metadata));
   await inParallel(manifests, requestsMax, async (manifest) => {
     // the rest is other programs' (files of deletions, partitions): it goes with the manifests that name it
     if (manifest.content !== 0 || manifest.partition_spec_id !== metadata['default-spec-id']) return;
-    for (const entry of await read(places, manifest.manifest_path, readManifest)) {
+    for (const entry of await entriesOf(places, manifest)) {
       if (entry.status === status.deleted) continue;
       entries.push({
         status: status.deleted,
@@ -122,13 +96,6 @@ async function deletions(places: Places, metadata: TableMetadata, id: number): P
     }
   });
   return entries;
-}
-
-/** A snapshot's manifests, without those in which nothing is live. */
-export async function liveManifests(places: Places, snapshot: Snapshot | undefined): Promise<ManifestFile[]> {
-  if (!snapshot) return [];
-  const manifests = await read(places, snapshot['manifest-list'], readManifestList);
-  return manifests.filter((one) => one.added_files_count + one.existing_files_count > 0);
 }
 
 const sum = <T>(items: readonly T[], of: (item: T) => number): number =>
@@ -151,16 +118,8 @@ export async function withAddition(
   nowMs: number,
 ): Promise<TableMetadata> {
   const { sync, run, table, fields, sort, files, operation, keep } = addition;
-  const base = withFields(
-    loaded?.metadata ??
-      newTable(
-        { uuid: randomUUID(), location: places.keys.location(table), properties: {} },
-        fields,
-        sort,
-        nowMs,
-      ),
-    fields,
-  );
+  const about = { uuid: randomUUID(), location: places.keys.location(table), properties: {} };
+  const base = withSort(withFields(loaded?.metadata ?? newTable(about, fields, nowMs), fields), sort);
   const id = snapshotId(addition);
   const sequenceNumber = base['last-sequence-number'] + 1;
   const attempt = randomBytes(4).toString('hex');
@@ -172,7 +131,7 @@ export async function withAddition(
       // null: the manifest's own
       sequence_number: null,
       file_sequence_number: null,
-      data_file,
+      data_file: { ...data_file, sort_order_id: base['default-sort-order-id'] },
     }),
   );
   const groups = inGroups([
@@ -181,7 +140,7 @@ export async function withAddition(
   ]);
   const manifests: ManifestFile[] = [];
   await inParallel(groups.entries(), requestsMax, async ([at, entries]) => {
-    const body = await writeManifest(entries, currentSchema(base)!, defaultSpec(base)!);
+    const body = writeManifest(entries, currentSchema(base)!, defaultSpec(base)!);
     const of = (wanted: number) => entries.filter((entry) => entry.status === wanted);
     manifests[at] = {
       manifest_path: await putAvro(places, addition, `${attempt}-m${at}`, body),
@@ -189,10 +148,8 @@ export async function withAddition(
       partition_spec_id: base['default-spec-id'],
       content: 0,
       sequence_number: sequenceNumber,
-      min_sequence_number: of(status.deleted).reduce(
-        (least, entry) => Math.min(least, Number(entry.sequence_number)),
-        sequenceNumber,
-      ),
+      // of what is live: it is all new
+      min_sequence_number: sequenceNumber,
       added_snapshot_id: id,
       added_files_count: of(status.added).length,
       existing_files_count: 0,
@@ -204,10 +161,10 @@ export async function withAddition(
       key_metadata: null,
     };
   });
-  if (operation === 'append') manifests.push(...(await liveManifests(places, currentSnapshot(base))));
+  if (operation === 'append') manifests.push(...(await liveManifestsOf(places, currentSnapshot(base))));
 
   const parent = currentSnapshot(base);
-  const list = await writeManifestList(manifests, {
+  const list = writeManifestList(manifests, {
     id,
     parent: parent?.['snapshot-id'] ?? null,
     sequenceNumber,

@@ -30,7 +30,6 @@ export function dataFile(
   file: { readonly path: string; readonly format: string; readonly rows: number; readonly bytes: number },
   columns: readonly Column[],
   statistics: FileStatistics | null,
-  sortOrder: number,
 ): DataFile {
   const types = new Map(columns.map(({ id, type }) => [id, type]));
   const known = statistics?.columns ?? [];
@@ -61,6 +60,7 @@ export function dataFile(
     lower_bounds: bound('min'),
     upper_bounds: bound('max'),
     split_offsets: statistics?.splits ?? null,
-    sort_order_id: sortOrder,
+    // the commit says it
+    sort_order_id: null,
   };
 }

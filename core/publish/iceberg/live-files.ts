@@ -1,8 +1,8 @@
 import { inParallel } from '../../parallel.ts';
 import type { TableName } from '../../sources/source.ts';
-import { liveManifests, type Places, read } from './commit.ts';
-import { readManifest, status } from './manifest.ts';
+import { type ManifestFile, status } from './manifest.ts';
 import type { TableMetadata } from './metadata.ts';
+import { entriesOf, manifestsOf, type Places } from './read.ts';
 
 const requestsMax = 8;
 
@@ -17,7 +17,7 @@ export async function liveFiles(
   const manifests = new Set<string>();
   const runs = new Set<string>();
   /** other programs' manifests, whose names say nothing of what is in them */
-  const foreign = new Set<string>();
+  const foreign = new Map<string, ManifestFile>();
   const runOf = (url: string, folder: string, end: string): string | null => {
     if (!url.startsWith(bucket + folder)) return null;
     const name = url.slice(bucket.length + folder.length);
@@ -26,15 +26,17 @@ export async function liveFiles(
   };
   await inParallel(metadata.snapshots ?? [], requestsMax, async (snapshot) => {
     manifests.add(snapshot['manifest-list'].slice(bucket.length));
-    for (const { manifest_path } of await liveManifests(places, snapshot)) {
+    for (const manifest of await manifestsOf(places, snapshot)) {
+      const { manifest_path, added_files_count, existing_files_count } = manifest;
       manifests.add(manifest_path.slice(bucket.length));
+      if (added_files_count + existing_files_count === 0) continue;
       const [, run] = /\/([0-9]{8}T[0-9]{6}Z-[0-9a-f]+)-[0-9a-f]+-m[0-9]+\.avro$/.exec(manifest_path) ?? [];
       if (run) runs.add(run);
-      else foreign.add(manifest_path);
+      else foreign.set(manifest_path, manifest);
     }
   });
-  await inParallel(foreign, requestsMax, async (url) => {
-    for (const entry of await read(places, url, readManifest)) {
+  await inParallel(foreign.values(), requestsMax, async (manifest) => {
+    for (const entry of await entriesOf(places, manifest)) {
       const run = runOf(entry.data_file.file_path, keys.dataOf(table), '/');
       if (run && entry.status !== status.deleted) runs.add(run);
     }

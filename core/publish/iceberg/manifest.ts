@@ -98,7 +98,7 @@ export const writeManifest = (
   entries: readonly ManifestEntry[],
   schema: IcebergSchema,
   spec: PartitionSpec,
-): Promise<Buffer> =>
+): Buffer =>
   writeAvro(entrySchema([]), entries, {
     schema: JSON.stringify(schema),
     'schema-id': String(schema['schema-id']),
@@ -108,7 +108,7 @@ export const writeManifest = (
     content: 'data',
   });
 
-export const readManifest = (body: Buffer): Promise<ManifestEntry[]> => readAvro<ManifestEntry>(body);
+export const readManifest = (body: Buffer): ManifestEntry[] => readAvro<ManifestEntry>(body);
 
 // --- manifest lists --------------------------------------------------------------------------------------------
 
@@ -178,7 +178,7 @@ const manifestFileSchema: AvroSchema = {
 export const writeManifestList = (
   manifests: readonly ManifestFile[],
   snapshot: { readonly id: Long; readonly parent: Long | null; readonly sequenceNumber: number },
-): Promise<Buffer> =>
+): Buffer =>
   writeAvro(manifestFileSchema, manifests, {
     'snapshot-id': String(snapshot.id),
     'parent-snapshot-id': String(snapshot.parent),
@@ -186,4 +186,4 @@ export const writeManifestList = (
     'format-version': '2',
   });
 
-export const readManifestList = (body: Buffer): Promise<ManifestFile[]> => readAvro<ManifestFile>(body);
+export const readManifestList = (body: Buffer): ManifestFile[] => readAvro<ManifestFile>(body);

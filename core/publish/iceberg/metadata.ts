@@ -70,9 +70,14 @@ export type TableMetadata = {
 const toNumber = (text: string): Long =>
   /^-?[0-9]+$/.test(text) ? toLong(BigInt(text)) : Number.parseFloat(text);
 
-/** @throws SyntaxError */
-export const parseMetadata = (body: Buffer): TableMetadata =>
-  parse(body.toString('utf8'), null, toNumber) as TableMetadata;
+/** @throws Error where it is no metadata file of a version that is known */
+export function parseMetadata(body: Buffer): TableMetadata {
+  const metadata = parse(body.toString('utf8'), null, toNumber) as Partial<TableMetadata> | null;
+  if (!metadata || !Array.isArray(metadata.schemas)) throw new Error('it is not the metadata of a table');
+  if (metadata['format-version'] !== 2)
+    throw new Error(`its format version is ${metadata['format-version']}; 2 is known`);
+  return metadata as TableMetadata;
+}
 
 export const metadataText = (metadata: TableMetadata): string => `${stringify(metadata, null, 1)}\n`;
 

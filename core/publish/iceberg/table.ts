@@ -6,6 +6,7 @@ import {
   type Operation,
   type Snapshot,
   type SortField,
+  type SortOrder,
   snapshotOf,
   type TableMetadata,
 } from './metadata.ts';
@@ -15,19 +16,18 @@ import { type IcebergField, sameFields } from './schema.ts';
 export const mainBranch = 'main';
 
 /** Metadata files before the current one that are kept, and named in its log. */
-const previousMax = 10;
+export const previousMax = 10;
 
 /** Under which names a snapshot's summary says whose it is: a repeated commit finds itself by them. */
 export const summaryKeys = { sync: 'tidemark.sync', run: 'tidemark.run' } as const;
 
-/** The sort order of no order, and that of the key. */
-export const sortOrders = { none: 0, key: 1 } as const;
+/** Iceberg keeps this id for files without an order. */
+const unsorted = 0;
 
-/** A table without a snapshot. @param sort the order of the rows in every file; null: none that Iceberg could name */
+/** A table without a snapshot, whose files have no order. */
 export function newTable(
   table: { readonly uuid: string; readonly location: string; readonly properties: Record<string, string> },
   fields: readonly IcebergField[],
-  sort: SortField | null,
   nowMs: number,
 ): TableMetadata {
   return {
@@ -43,11 +43,8 @@ export function newTable(
     'default-spec-id': 0,
     // the ids of partition fields begin above this
     'last-partition-id': 999,
-    'sort-orders': [
-      { 'order-id': sortOrders.none, fields: [] },
-      ...(sort ? [{ 'order-id': sortOrders.key, fields: [sort] }] : []),
-    ],
-    'default-sort-order-id': sort ? sortOrders.key : sortOrders.none,
+    'sort-orders': [{ 'order-id': unsorted, fields: [] }],
+    'default-sort-order-id': unsorted,
     properties: table.properties,
     snapshots: [],
     refs: {},
@@ -59,7 +56,7 @@ export function newTable(
 const lastId = (fields: readonly IcebergField[], before: number): number =>
   fields.reduce((last, { id }) => Math.max(last, id), before);
 
-/** Makes these fields the current schema; ids that were given once are never given to another column. */
+/** Makes these fields the current schema. Snapshots before it keep theirs. */
 export function withFields(metadata: TableMetadata, fields: readonly IcebergField[]): TableMetadata {
   const known = metadata.schemas.find((schema) => sameFields(schema.fields, fields));
   if (known && known === currentSchema(metadata)) return metadata;
@@ -69,6 +66,20 @@ export function withFields(metadata: TableMetadata, fields: readonly IcebergFiel
     schemas: known ? metadata.schemas : [...metadata.schemas, { type: 'struct', 'schema-id': id, fields }],
     'current-schema-id': id,
     'last-column-id': lastId(fields, metadata['last-column-id']),
+  };
+}
+
+/** Makes this the order of the rows in every file that comes. @param sort null: none that Iceberg could name */
+export function withSort(metadata: TableMetadata, sort: SortField | null): TableMetadata {
+  const orders = metadata['sort-orders'];
+  const fields = sort ? [sort] : [];
+  const isIt = (order: SortOrder): boolean => JSON.stringify(order.fields) === JSON.stringify(fields);
+  const found = sort ? orders.find(isIt)?.['order-id'] : unsorted;
+  const id = found ?? 1 + Math.max(...orders.map((order) => order['order-id']));
+  return {
+    ...metadata,
+    'sort-orders': found === undefined ? [...orders, { 'order-id': id, fields }] : orders,
+    'default-sort-order-id': id,
   };
 }
 
@@ -125,7 +136,11 @@ export function withSnapshot(metadata: TableMetadata, snapshot: Snapshot): Table
     'last-updated-ms': at,
     'current-snapshot-id': id,
     snapshots: [...(metadata.snapshots ?? []), snapshot],
-    refs: { ...metadata.refs, [mainBranch]: { 'snapshot-id': id, type: 'branch' } },
+    // how long it keeps snapshots is its own business
+    refs: {
+      ...metadata.refs,
+      [mainBranch]: { ...metadata.refs?.[mainBranch], 'snapshot-id': id, type: 'branch' },
+    },
     'snapshot-log': [...(metadata['snapshot-log'] ?? []), { 'timestamp-ms': at, 'snapshot-id': id }],
   };
 }
@@ -156,11 +171,14 @@ const dayMs = 24 * 60 * 60 * 1000;
 /** The snapshots that readers can still come to: the branches' newest and young ones, and those that a tag keeps. */
 export function liveSnapshots(metadata: TableMetadata, keep: Keep, nowMs: number): ReadonlySet<Long> {
   const live = new Set<Long>();
-  for (const { type, 'snapshot-id': head } of Object.values(metadata.refs ?? {})) {
-    let snapshot = snapshotOf(metadata, head);
+  for (const reference of Object.values(metadata.refs ?? {})) {
+    // what another program asked to keep is kept, too
+    const youngMs = Math.max(keep.days * dayMs, reference['max-snapshot-age-ms'] ?? 0);
+    const least = Math.max(keep.snapshots, reference['min-snapshots-to-keep'] ?? 0);
+    let snapshot = snapshotOf(metadata, reference['snapshot-id']);
     for (let kept = 0; snapshot; kept++) {
-      const isYoung = nowMs - snapshot['timestamp-ms'] < keep.days * dayMs;
-      if (kept > 0 && (type === 'tag' || (kept >= keep.snapshots && !isYoung))) break;
+      const isYoung = nowMs - snapshot['timestamp-ms'] < youngMs;
+      if (kept > 0 && (reference.type === 'tag' || (kept >= least && !isYoung))) break;
       live.add(snapshot['snapshot-id']);
       snapshot = snapshotOf(metadata, snapshot['parent-snapshot-id']);
     }

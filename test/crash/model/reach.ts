@@ -19,6 +19,10 @@ type Kind =
   | 'final'
   | 'manifest'
   | 'pointer'
+  | 'metadata'
+  /** manifests and their lists, each of a name that only its attempt knows until the head moves */
+  | 'avro'
+  | 'hint'
   | 'execution';
 
 function kindOfItem(pk: string, sk: string): Kind {
@@ -35,6 +39,10 @@ function kindOfKey(key: string): Kind {
   if (key.includes('/data/')) return 'final';
   if (key.includes('/manifests/')) return 'manifest';
   if (key.endsWith('/current.json')) return 'pointer';
+  if (key.endsWith('/version-hint.text')) return 'hint';
+  if (key.endsWith('.metadata.json')) return 'metadata';
+  // whoever lists the folder looks for those
+  if (key.endsWith('.avro') || key.endsWith('/metadata/')) return 'avro';
   throw new Error(`the model knows no object ${key}`);
 }
 
@@ -60,8 +68,12 @@ function kindOf(request: Request): Kind {
 }
 
 const copying: ReadonlySet<Kind> = new Set(['part', 'final', 'staged']);
-const publishing: ReadonlySet<Kind> = new Set(['run', 'table', 'pointer', 'manifest', 'final', 'staged']);
-const planning: ReadonlySet<Kind> = new Set(['head', 'run', 'table', 'pointer', 'staged', 'plan', 'map']);
+const publishing: ReadonlySet<Kind> = new Set([
+  ...(['run', 'table', 'pointer', 'manifest', 'metadata', 'avro', 'hint', 'final', 'staged'] as const),
+]);
+const planning: ReadonlySet<Kind> = new Set([
+  ...(['head', 'run', 'table', 'pointer', 'hint', 'staged', 'plan', 'map'] as const),
+]);
 const everything: ReadonlySet<Kind> = new Set([...copying, ...publishing, ...planning]);
 const copyingAndPublishing: ReadonlySet<Kind> = new Set([...copying, ...publishing]);
 
@@ -97,7 +109,10 @@ function isSettled(
   }
   if (request.to !== 'store' || !world.objects.has(request.call.key)) return false;
   const kind = kindOf(request);
-  if (kind === 'plan') return true;
+  if (kind === 'plan' || kind === 'metadata') return true;
+  // what a live snapshot names is deleted by publishers of later runs only
+  if (kind === 'avro' && 'before' in request.call === false)
+    return !others.some((task) => mayBeAfter(task, request));
   const isGoing = late.some(
     (other) => other.to === 'store' && other.call.method === 'delete' && kindOf(other) === kind,
   );
@@ -108,6 +123,31 @@ function isSettled(
 function isPrivate(key: string, world: World, late: readonly Request[]): boolean {
   const isNamed = [...viewOf(world).parts.values()].some(({ file }) => file?.staged === key);
   return !isNamed && !late.some((request) => JSON.stringify(request).includes(key));
+}
+
+/** `…/metadata/<run>-…avro`, or `…/metadata/<run>` where a list ends. */
+const runOfAvro = (key: string): string => /\/metadata\/([^-/]+-[^-/]+)/.exec(key)?.[1] ?? '';
+
+/** Whether this actor may publish a run after the one whose manifests a request is about. */
+function mayBeAfter(task: Task, request: Request): boolean {
+  if (request.to !== 'store') return true;
+  const { call } = request;
+  const run = runOfAvro(call.method === 'list' ? (call.before ?? '') : call.key);
+  switch (task.kind) {
+    case 'plan':
+      return !task.only;
+    case 'copy':
+      return task.rest !== null && task.order.run > run;
+    case 'publish':
+      return task.run > run;
+  }
+}
+
+/** Whether there is no manifest before the run at which a list of them ends: it finds none, whoever goes first. */
+function findsNone(request: Request, world: World): boolean {
+  if (request.to !== 'store' || request.call.method !== 'list') return false;
+  const { key: prefix, before = '' } = request.call;
+  return ![...world.objects.keys()].some((key) => key.startsWith(prefix) && key < before);
 }
 
 /** Whether nothing that others do, now or later, can make a difference to this request, or it to them. */
@@ -122,8 +162,11 @@ export function isOutOfReach(
   if (kind === 'execution' || kind === 'map') return true;
   if (request.isRead) {
     if (isSettled(request, world, others, late)) return true;
+    if (kind === 'avro' && findsNone(request, world)) return !late.some((other) => kindOf(other) === kind);
     return !others.some((task) => writesOf(task).has(kind)) && !late.some((other) => kindOf(other) === kind);
   }
+  if (kind === 'avro' && request.to === 'store' && request.call.method === 'put')
+    return !others.some((task) => mayBeAfter(task, request));
   if (kind !== 'staged' || request.to !== 'store' || request.call.method === 'copyToAbsent') return false;
   return !others.some(listsStaging) && isPrivate(request.call.key, world, late);
 }

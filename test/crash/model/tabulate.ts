@@ -232,12 +232,13 @@ function modelStore(send: (call: StoreCall) => Promise<StoreAnswer>): ObjectStor
       const pieces = body instanceof Uint8Array ? [body] : body;
       // the store checks it
       if (sha256Of(pieces) !== sha256) throw new Error(`the checksum of ${key} is another one`);
-      const text = Buffer.concat(pieces).toString('utf8');
+      // a byte a character: manifests are no text
+      const text = Buffer.concat(pieces).toString('latin1');
       return (await ask({ method: 'put', key, body: text, sha256, options })).result;
     },
     async get(key) {
       const { found } = await ask({ method: 'get', key });
-      return found && { body: Buffer.from(found.body), etag: found.etag };
+      return found && { body: Buffer.from(found.body, 'latin1'), etag: found.etag };
     },
     head: async (key) => (await ask({ method: 'head', key })).found,
     async copyToAbsent(from, key, fromEtag) {
@@ -247,8 +248,9 @@ function modelStore(send: (call: StoreCall) => Promise<StoreAnswer>): ObjectStor
     async delete(all) {
       for (const key of all) await send({ method: 'delete', key });
     },
-    async *list(prefix) {
-      for (const key of (await ask({ method: 'list', key: prefix })).keys) yield { key, size: 0 };
+    async *list(prefix, before) {
+      const { keys } = await ask({ method: 'list', key: prefix, ...(before && { before }) });
+      for (const key of keys) yield { key, size: 0 };
     },
     async *listFolders(prefix) {
       yield* (await ask({ method: 'listFolders', key: prefix })).keys;
@@ -262,10 +264,10 @@ function modelStore(send: (call: StoreCall) => Promise<StoreAnswer>): ObjectStor
  */
 export function withoutChance(): () => void {
   const builtins = { crypto, timers } as unknown as {
-    crypto: { randomBytes: (size: number) => Buffer };
+    crypto: { randomBytes: (size: number) => Buffer; randomUUID: () => string };
     timers: { setTimeout: (ms: number, value?: unknown) => Promise<unknown> };
   };
-  const { randomBytes } = builtins.crypto;
+  const { randomBytes, randomUUID } = builtins.crypto;
   const { setTimeout: sleep } = builtins.timers;
   builtins.crypto.randomBytes = (size) => {
     if (!current) return randomBytes(size);
@@ -273,10 +275,12 @@ export function withoutChance(): () => void {
     bytes.writeUInt16BE(current.salt);
     return bytes;
   };
+  builtins.crypto.randomUUID = () => (current ? `uuid-${current.salt}-${current.names++}` : randomUUID());
   builtins.timers.setTimeout = (ms, value) => (current ? Promise.resolve(value) : sleep(ms, value));
   syncBuiltinESMExports();
   return () => {
     builtins.crypto.randomBytes = randomBytes;
+    builtins.crypto.randomUUID = randomUUID;
     builtins.timers.setTimeout = sleep;
     syncBuiltinESMExports();
   };

@@ -27,7 +27,8 @@ export type StoreCall =
       readonly sha256: string;
       readonly options: PutOptions;
     }
-  | { readonly method: 'get' | 'head' | 'list' | 'listFolders' | 'delete'; readonly key: string }
+  | { readonly method: 'get' | 'head' | 'listFolders' | 'delete'; readonly key: string }
+  | { readonly method: 'list'; readonly key: string; readonly before?: string }
   | {
       readonly method: 'copyToAbsent';
       readonly from: string;
@@ -194,7 +195,7 @@ function callStore(
       if (!isMet) return { objects, answer: { method: 'put', result: { outcome: 'conflict' } } };
       const etag = etagAfter(found, call.body);
       const { body, sha256, options } = call;
-      const object = { body, size: Buffer.byteLength(body), sha256, metadata: options.metadata ?? {}, etag };
+      const object = { body, size: body.length, sha256, metadata: options.metadata ?? {}, etag };
       return {
         objects: new Map(objects).set(call.key, object),
         answer: { method: 'put', result: { outcome: 'written', etag } },
@@ -230,7 +231,10 @@ function callStore(
       return { objects: rest, answer: { method: 'delete' } };
     }
     case 'list': {
-      const keys = [...objects.keys()].filter((key) => key.startsWith(call.key)).sort();
+      const { key: prefix, before } = call;
+      const keys = [...objects.keys()]
+        .filter((key) => key.startsWith(prefix) && (before === undefined || key < before))
+        .sort();
       return { objects, answer: { method: 'list', keys } };
     }
     case 'listFolders': {

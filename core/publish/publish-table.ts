@@ -1,5 +1,5 @@
 import { isAsCommitted, renamePart } from '../copy/rename.ts';
-import { parseTableName } from '../definition/table-name.ts';
+import { formatTableName, parseTableName } from '../definition/table-name.ts';
 import { TidemarkError } from '../errors.ts';
 import type { Ledger, Part, Run, TableHead } from '../ledger/ledger.ts';
 import type { Keys } from '../objects/keys.ts';
@@ -132,7 +132,7 @@ export async function publishTable(
     const parts = plan && completeParts(plan, log, table);
     if (!parts) return null;
     await settleFiles(store, parts);
-    head = await commitSnapshot(places, owner, table, plan.description, parts, nowMs);
+    head = await commitSnapshot(places, owner, head, plan.description, parts, nowMs);
     if (head.snapshot?.run !== run) return 'superseded';
   }
   if (!(await showHead(store, keys, sync, head))) {
@@ -149,13 +149,14 @@ export async function publishTable(
 async function commitSnapshot(
   { ledger, store, keys }: PublishPlaces,
   owner: Run,
-  table: string,
+  seen: TableHead | null,
   description: TableDescription,
   parts: readonly Part[],
   nowMs: () => number,
 ): Promise<TableHead> {
   const { sync, run } = owner;
   const { columns } = description;
+  const table = formatTableName(description);
   const manifest = manifestOf(owner, table, description, parts);
   await writeManifest(store, keys, description, manifest);
   const sort = sortOf(description);
@@ -171,8 +172,9 @@ async function commitSnapshot(
     keep: defaultKeep,
   } as const;
   const catalog = ledgerCatalog(ledger, store, keys, sync);
+  let before = seen;
   for (let tries = 1; tries <= commitsMax; tries++) {
-    const loaded = await catalog.load(description);
+    const loaded = await catalog.load(description, before);
     const next = await withAddition({ store, keys }, loaded, addition, nowMs());
     const head = await catalog.commit(description, loaded, next, {
       run,
@@ -183,6 +185,7 @@ async function commitSnapshot(
       schema: manifest.schema,
     });
     if (head !== 'changed') return head;
+    before = await ledger.tableHead(sync, table);
   }
   throw new TidemarkError('StoreUnavailable', `table ${table} is being changed by others all the time`);
 }

@@ -23,7 +23,7 @@ export async function sweepTable(
   const current = head.snapshot?.run;
   if (!current) return;
   const table = parseTableName(head.table)!;
-  const loaded = await catalog.load(table);
+  const loaded = await catalog.load(table, head);
   const live = loaded ? await liveFiles({ store, keys }, table, loaded.metadata) : null;
   for await (const folder of store.listFolders(keys.dataOf(table))) {
     const run = lastSegment(folder);

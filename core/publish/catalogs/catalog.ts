@@ -19,8 +19,11 @@ export type LoadedTable = {
  * this table alone.
  */
 export interface Catalog {
-  /** null: there is no such table yet */
-  load(table: TableName): Promise<LoadedTable | null>;
+  /**
+   * @param head the table's, as it was read last
+   * @returns null: there is no such table yet
+   */
+  load(table: TableName, head: TableHead | null): Promise<LoadedTable | null>;
   /**
    * Makes `next` the table's metadata IF the table is as `seen`, and the run's snapshot the head's.
    * @param seen null: there is no table

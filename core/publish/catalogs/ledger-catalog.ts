@@ -26,8 +26,7 @@ const leftoversMax = 100;
 
 export function ledgerCatalog(ledger: Ledger, store: ObjectStore, keys: Keys, sync: string): Catalog {
   return {
-    async load(table) {
-      const head = await ledger.tableHead(sync, formatTableName(table));
+    async load(table, head) {
       const number = head?.metadata;
       if (!number) {
         if (await store.get(keys.versionHint(table))) throw foreign(keys.location(table));

@@ -75,7 +75,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     goesOn: true,
   },
   'two publishers of a run that is copied': {
-    lake: twoParts,
+    lake: onePart,
     before: planned,
     actors: (world) => [...attempts(world, 'A1'), publisher(world, 'P1'), publisher(world, 'P2')],
     faultsMax: 0,

@@ -41,6 +41,9 @@ export type Place = Sights & {
   drop(): void;
 };
 
+/** A table's metadata names its files with their bucket: copies of a place go by one name. */
+export const inOneName = (store: ObjectStore): ObjectStore => ({ ...store, bucket: 'lake' });
+
 export type MatrixCloud = {
   readonly format: Format;
   place(): Promise<Place>;
@@ -87,7 +90,7 @@ export async function memoryCloud(): Promise<MatrixCloud> {
     contents.set(name, { s3: bucket, table: content.table });
     return {
       bucket: name,
-      store: s3Store(s3, name),
+      store: inOneName(s3Store(s3, name)),
       ledger: dynamodbLedger(dynamodb, name),
       keys: () => [...bucket.objects.keys()],
       stampOf: (key) => bucket.objects.get(key),

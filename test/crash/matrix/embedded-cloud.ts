@@ -19,7 +19,7 @@ import { credentials, region } from '../../../local/account.ts';
 import { startDynamodb } from '../../../local/dynamodb.ts';
 import { startS3 } from '../../../local/s3.ts';
 import { pastWire, promptRetries, wireUp } from '../../support/sdk-faults.ts';
-import { type MatrixCloud, type Place, triesMax } from './cloud.ts';
+import { inOneName, type MatrixCloud, type Place, triesMax } from './cloud.ts';
 import { folderObjects } from './folder-objects.ts';
 
 type Item = Record<string, AttributeValue>;
@@ -87,7 +87,7 @@ export async function embeddedCloud(): Promise<MatrixCloud> {
     return {
       ...folderObjects(folder),
       bucket: name,
-      store: s3Store(s3, name),
+      store: inOneName(s3Store(s3, name)),
       ledger: dynamodbLedger(dynamodb, name),
       items: async () => (await pastWire(() => itemsOf(name))).map((item) => unmarshall(item)),
       async copy() {

@@ -101,7 +101,7 @@ function worldIn(
   const { store, ledger } = place;
   // the place's own name must not be in the fingerprint: a copy goes on with the run
   const definition = definitionOn('lake');
-  const keys = keysOf({ bucket: place.bucket, prefix: 'lake/' }, sync);
+  const keys = keysOf({ bucket: place.store.bucket, prefix: 'lake/' }, sync);
   const places = { ledger, store, keys };
   const reader = readerOf(place, new Map(tables.map((table) => [table, keys.pointer(tableName(table))])));
   const watch = () => reader.look();

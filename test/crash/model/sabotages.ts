@@ -61,7 +61,7 @@ export const snapshotTwice = without(
   updates('snapshotRun'),
 );
 export const claimWithoutCondition = without(
-  'attribute_not_exists(claimedBy) OR claimedBy <= :run',
+  '(attribute_not_exists(claimedBy) OR claimedBy <= :run)',
   updates('SET claimedBy'),
 );
 export const endWithoutCondition = without('#status = :running', updates('endedAt'));

@@ -25,6 +25,7 @@ const dynamodb = 'core/ledger/dynamodb.ts';
 const commit = 'core/copy/commit.ts';
 const rename = 'core/copy/rename.ts';
 const publish = 'core/publish/publish-run.ts';
+const publishTable = 'core/publish/publish-table.ts';
 
 export const sabotages: readonly Sabotage[] = [
   {
@@ -76,8 +77,8 @@ export const sabotages: readonly Sabotage[] = [
     name: 'the head is written without the claim',
     patch: {
       file: dynamodb,
-      take: '`${claimedByThisRun} AND ${snapshotIsAnother}`',
-      put: 'snapshotIsAnother',
+      take: '`${claimedByThisRun} AND ${snapshotIsAnother} AND',
+      put: '`${snapshotIsAnother} AND',
     },
     only: takenOver,
     broken: ['claim'],
@@ -85,11 +86,11 @@ export const sabotages: readonly Sabotage[] = [
   {
     name: 'the pointer is written before the head',
     patch: {
-      file: publish,
-      take: '    head = await ledger.publishTable(sync, table, {',
-      put: `    const snapshot = { run, publishedAt: '', rows: manifest.rows, bytes: 0, files: 0, schema };
-    if (head) await rollForward(store, keys, sync, { ...head, version: head.version + 1, snapshot });
-    head = await ledger.publishTable(sync, table, {`,
+      file: publishTable,
+      take: '    const head = await catalog.commit(description, loaded, next, {',
+      put: `    const snapshot = { run, publishedAt: '', rows: manifest.rows, bytes: 0, files: 0, schema: manifest.schema };
+    if (before) await showHead(store, keys, sync, { ...before, version: before.version + 1, snapshot });
+    const head = await catalog.commit(description, loaded, next, {`,
     },
     only: ['dies before', 'unavailable'],
     broken: ['pointer'],
@@ -113,10 +114,11 @@ export const sabotages: readonly Sabotage[] = [
   {
     name: 'old files are swept before the pointer shows the new ones',
     patch: {
-      file: publish,
-      take: '  if (!(await rollForward(store, keys, sync, head))) {',
-      put: `  await sweepOldData(store, keys, { ...head, previousRun: null });
-  if (!(await rollForward(store, keys, sync, head))) {`,
+      file: publishTable,
+      take: '  if (!(await showHead(store, keys, sync, head))) {',
+      put: `  const none = { load: async () => null, commit: async () => 'changed' } as const;
+  await sweepTable(store, keys, none, { ...head, previousRun: null });
+  if (!(await showHead(store, keys, sync, head))) {`,
     },
     only: ['answer lost'],
     broken: ['snapshot'],

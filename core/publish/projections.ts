@@ -1,5 +1,4 @@
-import { parseTableName } from '../definition/table-name.ts';
-import type { TableHead } from '../ledger/ledger.ts';
+import type { Ledger, TableHead } from '../ledger/ledger.ts';
 import type { Keys } from '../objects/keys.ts';
 import type { ObjectStore } from '../objects/store.ts';
 import { rollHintForward } from './catalogs/ledger-catalog.ts';
@@ -13,12 +12,11 @@ import { rollForward } from './pointer.ts';
  * @throws TidemarkError DefinitionInvalid where what is there is another sync's or another ledger's
  */
 export async function showHead(
-  store: ObjectStore,
-  keys: Keys,
+  { ledger, store, keys }: { readonly ledger: Ledger; readonly store: ObjectStore; readonly keys: Keys },
   sync: string,
   head: TableHead,
 ): Promise<boolean> {
   const isShown = await rollForward(store, keys, sync, head);
-  await rollHintForward(store, keys, parseTableName(head.table)!, head);
+  await rollHintForward(ledger, store, keys, sync, head);
   return isShown;
 }

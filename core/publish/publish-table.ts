@@ -135,7 +135,7 @@ export async function publishTable(
     head = await commitSnapshot(places, owner, head, plan.description, parts, nowMs);
     if (head.snapshot?.run !== run) return 'superseded';
   }
-  if (!(await showHead(store, keys, sync, head))) {
+  if (!(await showHead(places, sync, head))) {
     throw new TidemarkError(
       'ProtocolViolation',
       `s3://${store.bucket}/${keys.manifest(parseTableName(table)!, run)} is gone: somebody has deleted it`,

@@ -21,7 +21,7 @@ export async function handler({ execution, fresh }: PlanEvent): Promise<PlannedR
       { ledger, store, keys, source },
       definition,
       { execution, fresh, isOver },
-      (head) => showHead(store, keys, definition.name, head),
+      (head) => showHead({ ledger, store, keys }, definition.name, head),
       (run) => sweepStagingBefore(store, keys, run),
     );
     log(planned);

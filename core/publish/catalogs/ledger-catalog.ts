@@ -8,7 +8,7 @@
  * Numbers are odd: readers of such tables (Iceberg's HadoopTables) look for `v<n + 1>` beyond the hint, and would take
  * a file for committed that a publisher wrote before it died.
  */
-import { formatTableName } from '../../definition/table-name.ts';
+import { formatTableName, parseTableName } from '../../definition/table-name.ts';
 import { TidemarkError } from '../../errors.ts';
 import type { Ledger, TableHead } from '../../ledger/ledger.ts';
 import type { Keys } from '../../objects/keys.ts';
@@ -27,11 +27,8 @@ const leftoversMax = 100;
 export function ledgerCatalog(ledger: Ledger, store: ObjectStore, keys: Keys, sync: string): Catalog {
   return {
     async load(table, head) {
-      const number = head?.metadata;
-      if (!number) {
-        if (await store.get(keys.versionHint(table))) throw foreign(keys.location(table));
-        return null;
-      }
+      const number = head?.metadata ?? (await numberBesideHint(ledger, store, keys, sync, table));
+      if (!number) return null;
       const key = keys.metadataFile(table, number);
       const file = `s3://${store.bucket}/${key}`;
       const found = await store.get(key);
@@ -58,6 +55,26 @@ export function ledgerCatalog(ledger: Ledger, store: ObjectStore, keys: Keys, sy
   };
 }
 
+/**
+ * The number that a head has got since it was read without one; null: the table is not there yet.
+ * @throws TidemarkError DefinitionInvalid where the hint is not of a head of ours, which always comes before it
+ */
+async function numberBesideHint(
+  ledger: Ledger,
+  store: ObjectStore,
+  keys: Keys,
+  sync: string,
+  table: TableName,
+): Promise<number | null> {
+  if (!(await store.get(keys.versionHint(table)))) return null;
+  const number = (await ledger.tableHead(sync, formatTableName(table)))?.metadata;
+  if (number) return number;
+  throw new TidemarkError(
+    'DefinitionInvalid',
+    `target.url: ${keys.location(table)} holds an Iceberg table, of which this ledger knows nothing; allowed is a place of this sync's own: another target.url, or this one after the folder has been moved away`,
+  );
+}
+
 /** Writes the file under the next number that nobody has used; its number. */
 async function writeNext(
   store: ObjectStore,
@@ -79,12 +96,6 @@ async function writeNext(
     `s3://${store.bucket}/${keys.metadataFile(table, number)}: so are the ${leftoversMax} numbers before it taken`,
   );
 }
-
-const foreign = (location: string): TidemarkError =>
-  new TidemarkError(
-    'DefinitionInvalid',
-    `target.url: ${location} holds an Iceberg table, of which this ledger knows nothing; allowed is a place of this sync's own: another target.url, or this one after the folder has been moved away`,
-  );
 
 const gone = (file: string, table: string): TidemarkError =>
   new TidemarkError(
@@ -115,19 +126,18 @@ const hintTriesMax = 10;
  * @throws TidemarkError DefinitionInvalid where there is an Iceberg table of which the head knows nothing
  */
 export async function rollHintForward(
+  ledger: Ledger,
   store: ObjectStore,
   keys: Keys,
-  table: TableName,
+  sync: string,
   head: TableHead,
 ): Promise<void> {
-  const number = head.metadata;
+  const table = parseTableName(head.table)!;
+  const number = head.metadata ?? (await numberBesideHint(ledger, store, keys, sync, table));
+  if (!number) return;
   const key = keys.versionHint(table);
   for (let tries = 1; tries <= hintTriesMax; tries++) {
     const found = await store.get(key);
-    if (!number) {
-      if (!found) return;
-      throw foreign(keys.location(table));
-    }
     if (found && Number(found.body.toString('utf8')) >= number) return;
     const result = await putText(store, key, String(number), {
       mediaType: 'text/plain',

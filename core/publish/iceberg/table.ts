@@ -171,13 +171,15 @@ const dayMs = 24 * 60 * 60 * 1000;
 /** The snapshots that readers can still come to: the branches' newest and young ones, and those that a tag keeps. */
 export function liveSnapshots(metadata: TableMetadata, keep: Keep, nowMs: number): ReadonlySet<Long> {
   const live = new Set<Long>();
+  // by a clock that runs late, snapshots would come from the future, and be young for ever
+  const now = Math.max(nowMs, metadata['last-updated-ms']);
   for (const reference of Object.values(metadata.refs ?? {})) {
     // what another program asked to keep is kept, too
     const youngMs = Math.max(keep.days * dayMs, reference['max-snapshot-age-ms'] ?? 0);
     const least = Math.max(keep.snapshots, reference['min-snapshots-to-keep'] ?? 0);
     let snapshot = snapshotOf(metadata, reference['snapshot-id']);
     for (let kept = 0; snapshot; kept++) {
-      const isYoung = nowMs - snapshot['timestamp-ms'] < youngMs;
+      const isYoung = now - snapshot['timestamp-ms'] < youngMs;
       if (kept > 0 && (reference.type === 'tag' || (kept >= least && !isYoung))) break;
       live.add(snapshot['snapshot-id']);
       snapshot = snapshotOf(metadata, snapshot['parent-snapshot-id']);

@@ -89,7 +89,7 @@ export const sabotages: readonly Sabotage[] = [
       file: publishTable,
       take: '    const head = await catalog.commit(description, loaded, next, {',
       put: `    const snapshot = { run, publishedAt: '', rows: manifest.rows, bytes: 0, files: 0, schema: manifest.schema };
-    if (before) await showHead(store, keys, sync, { ...before, version: before.version + 1, snapshot });
+    if (before) await showHead({ ledger, store, keys }, sync, { ...before, version: before.version + 1, snapshot });
     const head = await catalog.commit(description, loaded, next, {`,
     },
     only: ['dies before', 'unavailable'],
@@ -115,10 +115,10 @@ export const sabotages: readonly Sabotage[] = [
     name: 'old files are swept before the pointer shows the new ones',
     patch: {
       file: publishTable,
-      take: '  if (!(await showHead(store, keys, sync, head))) {',
+      take: '  if (!(await showHead(places, sync, head))) {',
       put: `  const none = { load: async () => null, commit: async () => 'changed' } as const;
   await sweepTable(store, keys, none, { ...head, previousRun: null });
-  if (!(await showHead(store, keys, sync, head))) {`,
+  if (!(await showHead(places, sync, head))) {`,
     },
     only: ['answer lost'],
     broken: ['snapshot'],

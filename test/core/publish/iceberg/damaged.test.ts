@@ -113,7 +113,7 @@ describe('version-hint.text', () => {
     const shop = lake(embedded, { a: numberedRows(3) });
     const key = shop.keys.versionHint(a);
     await put(key, '7');
-    const showing = showHead(embedded.store, shop.keys, shop.sync, unknown);
+    const showing = showHead({ ...embedded, keys: shop.keys }, shop.sync, unknown);
     await expect(showing).rejects.toMatchObject({
       code: 'DefinitionInvalid',
       message: expect.stringContaining(`target.url: ${shop.keys.location(a)} holds an Iceberg table`),
@@ -134,7 +134,7 @@ describe('version-hint.text', () => {
       { ...places, source },
       definition,
       { execution: 'E1', fresh: false, isOver: async () => true },
-      (head) => showHead(embedded.store, keys, sync, head),
+      (head) => showHead({ ...embedded, keys }, sync, head),
       async () => {},
     );
     const planned = await planning;
@@ -155,7 +155,7 @@ describe('version-hint.text', () => {
 
   test('where there is none, and the ledger knows of none: nothing is written', async () => {
     const shop = lake(embedded, { a: numberedRows(3) });
-    await showHead(embedded.store, shop.keys, shop.sync, unknown);
+    await showHead({ ...embedded, keys: shop.keys }, shop.sync, unknown);
     expect(await embedded.store.get(shop.keys.versionHint(a))).toBeNull();
   });
 
@@ -181,7 +181,8 @@ describe('version-hint.text', () => {
     await shop.runThrough();
     const second = (await shop.head('a'))!;
     const key = shop.keys.versionHint(a);
-    const roll = (head: typeof first) => rollHintForward(embedded.store, shop.keys, a, head);
+    const roll = (head: typeof first) =>
+      rollHintForward(embedded.ledger, embedded.store, shop.keys, shop.sync, head);
     const hint = async () => (await bodyOf(key)).toString();
     expect([first.metadata, second.metadata]).toEqual([1, 3]);
     expect(await hint()).toBe('3');

@@ -113,13 +113,6 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     faultsMax: 0,
     goesOn: true,
   },
-  'two tables, an execution and the publisher of an older one': {
-    lake: twoTables,
-    before: planned,
-    actors: (world) => [publisher(world, 'P1'), execution('E2')],
-    faultsMax: 0,
-    goesOn: true,
-  },
 };
 
 /** More of the same: too slow for every day. */
@@ -131,6 +124,13 @@ export const largeScenarios: Readonly<Record<string, Scenario>> = {
   'two executions, two parts, the second starts afresh': {
     ...scenarios['two executions, the second starts afresh']!,
     lake: twoParts,
+  },
+  'two tables, an execution and the publisher of an older one': {
+    lake: twoTables,
+    before: planned,
+    actors: (world) => [publisher(world, 'P1'), execution('E2')],
+    faultsMax: 0,
+    goesOn: true,
   },
   'two chunks and a publisher': {
     lake: twoChunks,

@@ -167,7 +167,7 @@ async function commitSnapshot(
   });
   const addition = {
     ...{ sync, run, table: description, sort, files },
-    fields: icebergFields(columns, table),
+    fields: icebergFields(columns),
     operation: 'overwrite',
     keep: defaultKeep,
   } as const;

@@ -2,7 +2,6 @@
  * The lake's columns as Iceberg's schema, and their values as its bounds.
  * Source: https://iceberg.apache.org/spec (version 2): Schemas and Data Types, Appendix C and D.
  */
-import { TidemarkError } from '../../errors.ts';
 import type { Column, ColumnType } from '../../formats/column.ts';
 
 /** A primitive type by its name in JSON: `long`, `decimal(15, 2)`, … Nested types are not written here. */
@@ -47,28 +46,8 @@ export function icebergType(type: ColumnType): string {
   }
 }
 
-/**
- * @param table begins the message: `public.orders`
- * @throws TidemarkError DefinitionInvalid: two columns whose names differ in case only, which most engines take for one
- */
-export function icebergFields(columns: readonly Column[], table: string): IcebergField[] {
-  const byName = new Map<string, string>();
-  for (const { name } of columns) {
-    const known = byName.get(name.toLowerCase());
-    if (known !== undefined)
-      throw new TidemarkError(
-        'DefinitionInvalid',
-        `${table}: the columns ${known} and ${name} differ in upper and lower case only; Athena, Spark and others take them for one. Allowed are names that differ otherwise: rename one in the source, or read it through a view`,
-      );
-    byName.set(name.toLowerCase(), name);
-  }
-  return columns.map(({ id, name, type, nullable }) => ({
-    id,
-    name,
-    required: !nullable,
-    type: icebergType(type),
-  }));
-}
+export const icebergFields = (columns: readonly Column[]): IcebergField[] =>
+  columns.map(({ id, name, type, nullable }) => ({ id, name, required: !nullable, type: icebergType(type) }));
 
 export const sameFields = (a: readonly IcebergField[], b: readonly IcebergField[]): boolean =>
   a.length === b.length &&

@@ -155,12 +155,6 @@ export function withPrevious(metadata: TableMetadata, file: string, updatedMs: n
 export const nextTime = (metadata: TableMetadata, nowMs: number): number =>
   Math.max(nowMs, metadata['last-updated-ms'] + 1);
 
-/** The snapshot that a run made, wherever in the history it stands. */
-export const snapshotOfRun = (metadata: TableMetadata, sync: string, run: string): Snapshot | undefined =>
-  metadata.snapshots?.find(
-    ({ summary }) => summary[summaryKeys.sync] === sync && summary[summaryKeys.run] === run,
-  );
-
 // --- retention ---------------------------------------------------------------------------------------------------
 
 /** At least so many of the newest snapshots are kept, and all that are younger than this. */

@@ -11,7 +11,6 @@ import {
   liveSnapshots,
   newTable,
   nextTime,
-  snapshotOfRun,
   summaryOf,
   withFields,
   withoutExpired,
@@ -204,8 +203,6 @@ test('withSnapshot: the snapshot is the one that readers see', () => {
     refs: { main: { 'snapshot-id': 3, type: 'branch' }, audit: { 'snapshot-id': 1, type: 'tag' } },
   });
   expect(next['snapshot-log']!.at(-1)).toEqual({ 'timestamp-ms': now + dayMs, 'snapshot-id': 3 });
-  expect(snapshotOfRun(next, 's', 'run 2')?.['snapshot-id']).toBe(2);
-  expect(snapshotOfRun(next, 'other', 'run 2')).toBeUndefined();
 });
 
 test('withSnapshot: what another writer has said of main’s retention stays', () => {

@@ -37,6 +37,10 @@ const table = {
     'transient',
     'The ledger (DynamoDB) or Step Functions did not answer as it should. A run tries again by itself; if it stays so, look at their health and throttling.',
   ],
+  CatalogUnavailable: [
+    'transient',
+    'The catalog (target.catalog) did not answer as it should. A run tries again by itself; if it stays so, look at its health and the function’s network.',
+  ],
   // source
   SourceRefused: [
     'source',
@@ -98,6 +102,14 @@ const table = {
   LedgerDenied: [
     'definition',
     'Give the function’s role the right to do this on the ledger table (or on the execution that is named), then `tidemark redrive`.',
+  ],
+  CatalogDenied: [
+    'definition',
+    'Give the function’s role the right to do this in the catalog (with Lake Formation also there), then `tidemark redrive`.',
+  ],
+  CatalogRefused: [
+    'definition',
+    'Mend in the catalog what it says, then `tidemark redrive`: what was copied is committed and stays.',
   ],
   UsageWrong: ['definition', 'See `tidemark --help`.'],
   CloudBusy: [

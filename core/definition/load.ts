@@ -17,6 +17,12 @@ function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
   return schema;
 }
 
+/** The groups of options that may stand where this one is declared: several, where its `type` says which. */
+function groupsOf(schema: z.core.$ZodType): z.ZodObject[] {
+  if (schema instanceof z.ZodObject) return [schema];
+  return schema instanceof z.ZodDiscriminatedUnion ? (schema.options as z.ZodObject[]) : [];
+}
+
 /** What is declared at a path of the definition; null: nothing. */
 function schemaAt(path: readonly PropertyKey[]): z.core.$ZodType | null {
   let schema: z.core.$ZodType = definitionOptions;
@@ -25,20 +31,31 @@ function schemaAt(path: readonly PropertyKey[]): z.core.$ZodType | null {
     const next: z.core.$ZodType | undefined =
       inner instanceof z.ZodArray
         ? inner.element
-        : inner instanceof z.ZodObject
-          ? inner.shape[String(step)]
-          : undefined;
+        : groupsOf(inner).find(({ shape }) => String(step) in shape)?.shape[String(step)];
     if (!next) return null;
     schema = next;
   }
   return schema;
 }
 
-/** The options that are known at a path of the definition. */
-function knownOptions(path: readonly PropertyKey[]): string[] {
+/** @param value what stands there: where its `type` says which options there are */
+function knownOptions(path: readonly PropertyKey[], value?: unknown): string[] {
   const schema = schemaAt(path);
-  const inner = schema && unwrap(schema);
-  return inner instanceof z.ZodObject ? Object.keys(inner.shape) : [];
+  const groups = schema ? groupsOf(unwrap(schema)) : [];
+  const found = typeof value === 'string' ? value : valueAt(value, ['type']);
+  const chosen = groups.length > 1 ? groups.filter(({ shape }) => isType(shape.type, found)) : groups;
+  return [...new Set(chosen.flatMap(({ shape }) => Object.keys(shape)))];
+}
+
+const isType = (declared: unknown, value: unknown): boolean =>
+  declared instanceof z.ZodLiteral && declared.values.has(value as string);
+
+/** The values of `type` that are allowed at a path. */
+function knownTypes(path: readonly PropertyKey[]): string[] {
+  const schema = schemaAt(path.slice(0, -1));
+  return (schema ? groupsOf(unwrap(schema)) : []).flatMap(({ shape }) =>
+    shape.type instanceof z.ZodLiteral ? [...shape.type.values].map(String) : [],
+  );
 }
 
 /** What the option at a path is for, in brackets: its description's first sentence. */
@@ -86,6 +103,7 @@ function allowed(issue: Issue, known: string): string {
     case 'too_big':
       return `allowed: at most ${issue.maximum}`;
     case 'invalid_union':
+      if (issue.discriminator !== undefined) return `allowed: ${knownTypes(issue.path).join(', ')}`;
       return 'allowed: a number of bytes, with or without a unit: 67108864, 64MiB, 1GiB';
     default:
       return `allowed: ${known || issue.message}`;
@@ -94,7 +112,7 @@ function allowed(issue: Issue, known: string): string {
 
 function explain(issue: Issue, value: unknown, place: Place): string[] {
   if (issue.code === 'unrecognized_keys') {
-    const known = knownOptions(issue.path);
+    const known = knownOptions(issue.path, valueAt(value, issue.path));
     return issue.keys.map((key) => {
       const near = nearestWord(key, known);
       const hint = near ? `did you mean ${near}? ` : '';
@@ -105,7 +123,12 @@ function explain(issue: Issue, value: unknown, place: Place): string[] {
   }
   if (issue.code === 'custom' && issue.params?.whole) return [`${place(issue.path)}: ${issue.message}`];
   const found = valueAt(value, issue.path);
-  const words = issue.code === 'invalid_value' ? issue.values.map(String) : [];
+  const words =
+    issue.code === 'invalid_value'
+      ? issue.values.map(String)
+      : issue.code === 'invalid_union' && issue.discriminator !== undefined
+        ? knownTypes(issue.path)
+        : [];
   const near = typeof found === 'string' ? nearestWord(found, words) : null;
   const purpose = found === undefined ? purposeOf(issue.path) : '';
   const hint = near ? `; did you mean ${near}?` : '';

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { databaseResourceId, keyArn, secretArn, targetUrl } from './aws-names.ts';
 import { deploy, schedule } from './deploy-options.ts';
+import { catalog, keep, partition } from './lake-options.ts';
 
 /**
  * Every option of a sync definition, declared once: its type, its default, what it means. Validation, defaults,
@@ -88,6 +89,27 @@ const table = z.strictObject({
     .describe(
       'Columns to copy as the database’s exact text, where the file’s own type cannot hold every value.',
     ),
+  mode: z
+    .enum(['overwrite', 'append'])
+    .default('overwrite')
+    .describe(
+      'What a run does to the table in the lake: takes the place of what is there, or is added to it (every run copies the whole table).',
+    ),
+  partition,
+  group: z
+    .string()
+    .regex(/^[A-Za-z][A-Za-z0-9_-]{0,39}$/, 'letters, digits, _ and -, a letter first, at most 40')
+    .optional()
+    .describe(
+      'Tables of one group are published one after the other, and only when all of them are complete: orders with their lines.',
+    ),
+  as: z
+    .string()
+    .regex(/^[a-z][a-z0-9_]{0,99}$/, 'lower-case letters, digits and _, a letter first, at most 100')
+    .optional()
+    .describe(
+      'The table’s name in `target.catalog`, and in what `tidemark sql` prints. Default: the table’s own, with its schema before it where that is not public, in lower case, and _ for all but letters and digits.',
+    ),
 });
 
 const target = z
@@ -97,6 +119,14 @@ const target = z
       .enum(['auto', 'zstd', 'snappy', 'none'])
       .default('auto')
       .describe('Of the files’ pages. auto: zstd where Node has it (22.15 and later), else snappy.'),
+    catalog,
+    keep,
+    manifests: z
+      .array(z.enum(['hive', 'redshift']))
+      .default([])
+      .describe(
+        'For readers without Iceberg, beside `current.json`, of each table: `hive`, a symlink manifest (`<table>/_symlink/symlink.txt`); `redshift`, a manifest for COPY (`<table>/redshift.manifest`).',
+      ),
   })
   .describe('The data lake.');
 
@@ -145,6 +175,12 @@ export const definitionOptions = z.strictObject({
     .min(1)
     .describe('The tables to copy: names, or names with options.'),
   target,
+  publish: z
+    .enum(['each', 'together'])
+    .default('each')
+    .describe(
+      'When a table is published: each as soon as it is complete, or all together when all of them are. A `group` of tables is always published together.',
+    ),
   part,
   chunk,
   concurrency: z

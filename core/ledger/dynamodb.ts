@@ -9,7 +9,7 @@ import {
 import { isDenial, nameOfError } from '../aws-denials.ts';
 import { TidemarkError } from '../errors.ts';
 import * as items from './items.ts';
-import type { Ledger } from './ledger.ts';
+import type { Ledger, MetadataChange } from './ledger.ts';
 
 /*
  * The conditions. Each write has one of them, on one item.
@@ -26,9 +26,23 @@ const executionsAreAsSeen =
 const noLaterRunHasClaimed = '(attribute_not_exists(claimedBy) OR claimedBy <= :run)';
 const formatIsKnown = '(attribute_not_exists(#format) OR #format <= :format)';
 const claimedByThisRun = 'claimedBy = :run';
-const snapshotIsAnother = '(attribute_not_exists(snapshotRun) OR snapshotRun <> :run)';
+const runIsNotPublished = '(attribute_not_exists(snapshotRun) OR snapshotRun <> :run)';
 const metadataIsAsSeen = 'metadata = :seen';
-const noMetadataYet = 'attribute_not_exists(metadata)';
+const noMetadataYet = 'attribute_not_exists(metadata) AND attribute_not_exists(inCatalog)';
+const tableIsKnown = 'attribute_exists(pk)';
+
+const showsSnapshot = '#version = if_not_exists(#version, :zero) + :one, #snapshot = :snapshot';
+
+/** The parts of a write that moves a table's metadata on; null: a catalog has it. */
+function metadataChange(change: MetadataChange | null) {
+  if (!change) return { set: 'inCatalog = :true', conditions: [], values: { ':true': true } };
+  const { seen, next } = change;
+  return {
+    set: 'metadata = :next',
+    conditions: [seen === null ? noMetadataYet : metadataIsAsSeen],
+    values: { ':next': next, ...(seen !== null && { ':seen': seen }) },
+  };
+}
 
 /** A network that swallows requests (a VPC without an endpoint for DynamoDB) is an error after some of these, not silence. */
 const requestHandler = { connectionTimeout: 10_000, requestTimeout: 20_000, throwOnRequestTimeout: true };
@@ -262,19 +276,32 @@ export function dynamodbLedger(client: DynamoDBClient, tableName: string): Ledge
       );
     },
 
-    async publishTable(sync, table, snapshot, { seen, next }) {
+    async publishTable(sync, table, snapshot, metadata) {
+      const change = metadataChange(metadata);
       return items.toTableHead(
         await update(
           items.tableKey(sync, table),
           // SET reads old values: `previousRun` becomes the run of the snapshot that this write replaces
-          'SET #version = if_not_exists(#version, :zero) + :one, #snapshot = :snapshot, snapshotRun = :run, metadata = :next, previousRun = if_not_exists(snapshotRun, :none)',
-          `${claimedByThisRun} AND ${snapshotIsAnother} AND ${seen === null ? noMetadataYet : metadataIsAsSeen}`,
+          `SET ${showsSnapshot}, snapshotRun = :run, previousRun = if_not_exists(snapshotRun, :none), ${change.set}`,
+          [claimedByThisRun, runIsNotPublished, ...change.conditions].join(' AND '),
           { '#version': 'version', '#snapshot': 'snapshot' },
           {
-            ...{ ':run': snapshot.run, ':snapshot': snapshot, ':next': next },
-            ...{ ':zero': 0, ':one': 1, ':none': null },
-            ...(seen !== null && { ':seen': seen }),
+            ...{ ':run': snapshot.run, ':snapshot': snapshot, ':zero': 0, ':one': 1, ':none': null },
+            ...change.values,
           },
+        ),
+      );
+    },
+
+    async changeTable(sync, table, snapshot, metadata) {
+      const change = metadataChange(metadata);
+      return items.toTableHead(
+        await update(
+          items.tableKey(sync, table),
+          `SET ${snapshot ? `${showsSnapshot}, ` : ''}${change.set}`,
+          [tableIsKnown, ...change.conditions].join(' AND '),
+          snapshot ? { '#version': 'version', '#snapshot': 'snapshot' } : {},
+          { ...(snapshot && { ':snapshot': snapshot, ':zero': 0, ':one': 1 }), ...change.values },
         ),
       );
     },

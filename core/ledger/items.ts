@@ -75,14 +75,16 @@ export const toHead = (item: Item): SyncHead => without(item) as SyncHead;
 
 /** A table that was claimed but never published has a claim and nothing else. */
 export const toTableHead = (item: Item): TableHead => {
-  const head: Partial<TableHead> = without(item, tableFormatVersion);
-  const { table, version, claimedBy, snapshot, metadata, previousRun } = head;
+  const head = without(item, tableFormatVersion) as Partial<TableHead> & { readonly snapshotRun?: string };
+  const { table, version, claimedBy, snapshot, snapshotRun, metadata, inCatalog, previousRun } = head;
   return {
     table: table!,
     version: version ?? 0,
     claimedBy: claimedBy ?? null,
     snapshot: snapshot ?? null,
+    publishedRun: snapshotRun ?? null,
     metadata: metadata ?? null,
+    inCatalog: inCatalog ?? false,
     previousRun: previousRun ?? null,
   };
 };

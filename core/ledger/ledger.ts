@@ -39,14 +39,26 @@ export interface Ledger {
    */
   claimTable(sync: string, table: string, run: string): Promise<TableHead>;
   /**
-   * Makes the run's snapshot the table's, IF the table is claimed by the run, does not show that snapshot already, and
+   * Makes the run's snapshot the table's, IF the table is claimed by the run, the run has not published it already, and
    * its metadata is as seen; gives the head as it is then. The one moment in which readers' truth changes.
+   * @param metadata null: it is a catalog's, which has made the snapshot the table's, and the head follows
    */
   publishTable(
     sync: string,
     table: string,
     snapshot: Snapshot,
-    metadata: { readonly seen: number | null; readonly next: number },
+    metadata: MetadataChange | null,
+  ): Promise<TableHead>;
+  /**
+   * Shows a snapshot that was published before, or the same (null), IF the table's metadata is as seen; gives the head
+   * as it is then.
+   * @param metadata null: it is a catalog's
+   */
+  changeTable(
+    sync: string,
+    table: string,
+    snapshot: Snapshot | null,
+    metadata: MetadataChange | null,
   ): Promise<TableHead>;
 
   /** The newest part of a chunk's log; null: none is committed. */
@@ -103,15 +115,22 @@ export type Snapshot = Totals & {
   readonly schema: readonly Column[];
 };
 
+/** From the number of the metadata file that was seen (null: there was none) to the next. */
+export type MetadataChange = { readonly seen: number | null; readonly next: number };
+
 export type TableHead = {
   readonly table: string;
-  /** grows by one with every snapshot; 0: none yet */
+  /** grows by one with every snapshot that readers are shown; 0: none yet */
   readonly version: number;
   /** the run that may publish the table next */
   readonly claimedBy: string | null;
   readonly snapshot: Snapshot | null;
-  /** the number of the metadata file; null: none has been written (an older version published) */
+  /** the run that was published last; after a rollback the snapshot is an older one's */
+  readonly publishedRun: string | null;
+  /** the number of the metadata file; null: none has been written (an older version published), or a catalog has it */
   readonly metadata: number | null;
+  /** whether a catalog beside the ledger has the table's metadata */
+  readonly inCatalog: boolean;
   /** the run whose files the snapshot before held: kept for readers that opened it */
   readonly previousRun: string | null;
 };

@@ -104,7 +104,7 @@ export async function planRun(
     const head = await ledger.claimTable(sync, names[index]!, run);
     try {
       await rollForward(head);
-      if (head.snapshot?.run === run) continue;
+      if (head.publishedRun === run) continue;
       const plan =
         (await readTablePlan(store, keys, run, index)) ??
         (await settleTablePlan(store, keys, run, index, await planTable(source, definition, table)));

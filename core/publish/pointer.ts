@@ -19,6 +19,8 @@ export type Pointer = {
   readonly table: string;
   readonly publishedAt: string;
   readonly runs: readonly string[];
+  /** the run that was published last, where an older one's snapshot is shown */
+  readonly publishedRun?: string;
   readonly rows: number;
   readonly bytes: number;
   readonly schema: readonly Column[];
@@ -41,12 +43,15 @@ function parsePointer(body: Buffer, place: string): Pointer {
  * ledger the versions and the runs of a table grow together, and a run that claims it is not before the one shown.
  * To go on would leave readers with a snapshot whose files are swept.
  */
-function isOfAnother(pointer: Pointer, sync: string, { version, snapshot, claimedBy }: TableHead): boolean {
+function isOfAnother(pointer: Pointer, sync: string, head: TableHead): boolean {
   if (pointer.sync !== sync) return true;
-  const shown = [...pointer.runs].sort().at(-1) ?? '';
-  if (!snapshot) return claimedBy !== null && shown < claimedBy;
-  const inOrder = shown < snapshot.run ? -1 : shown > snapshot.run ? 1 : 0;
-  return Math.sign(pointer.version - version) !== inOrder;
+  const shown = pointer.publishedRun ?? [...pointer.runs].sort().at(-1) ?? '';
+  const { version, publishedRun, claimedBy } = head;
+  if (!publishedRun) return claimedBy !== null && shown < claimedBy;
+  const ahead = Math.sign(pointer.version - version);
+  const inOrder = shown < publishedRun ? -1 : shown > publishedRun ? 1 : 0;
+  // going back to an older snapshot is a version of its own, and no new run
+  return inOrder !== ahead && (ahead === 0 || inOrder !== 0);
 }
 
 /**
@@ -89,6 +94,7 @@ export async function rollForward(
       table: head.table,
       publishedAt: snapshot.publishedAt,
       runs: [snapshot.run],
+      ...(head.publishedRun !== snapshot.run && { publishedRun: head.publishedRun! }),
       rows: snapshot.rows,
       bytes: snapshot.bytes,
       schema,

@@ -127,13 +127,13 @@ export async function publishTable(
   const { ledger, store, keys } = places;
   const { sync, run } = owner;
   let head = await ledger.tableHead(sync, table);
-  if (head?.snapshot?.run !== run) {
+  if (head?.publishedRun !== run) {
     const plan = await readTablePlan(store, keys, run, index);
     const parts = plan && completeParts(plan, log, table);
     if (!parts) return null;
     await settleFiles(store, parts);
     head = await commitSnapshot(places, owner, head, plan.description, parts, nowMs);
-    if (head.snapshot?.run !== run) return 'superseded';
+    if (head.publishedRun !== run) return 'superseded';
   }
   if (!(await showHead(places, sync, head))) {
     throw new TidemarkError(
@@ -176,14 +176,15 @@ async function commitSnapshot(
   for (let tries = 1; tries <= commitsMax; tries++) {
     const loaded = await catalog.load(description, before);
     const next = await withAddition({ store, keys }, loaded, addition, nowMs());
-    const head = await catalog.commit(description, loaded, next, {
+    const snapshot = {
       run,
       publishedAt: new Date(nowMs()).toISOString(),
       rows: manifest.rows,
       bytes: manifest.bytes,
       files: manifest.files.length,
       schema: manifest.schema,
-    });
+    };
+    const head = await catalog.commit(description, loaded, next, { kind: 'publish', snapshot });
     if (head !== 'changed') return head;
     before = await ledger.tableHead(sync, table);
   }

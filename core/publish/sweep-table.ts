@@ -20,7 +20,7 @@ export async function sweepTable(
   catalog: Catalog,
   head: TableHead,
 ): Promise<void> {
-  const current = head.snapshot?.run;
+  const current = head.publishedRun;
   if (!current) return;
   const table = parseTableName(head.table)!;
   const loaded = await catalog.load(table, head);

@@ -150,6 +150,8 @@ describe('tidemark status of tables that are not in the definition any more', ()
     claimedBy: second,
     snapshot: null,
     metadata: null,
+    publishedRun: null,
+    inCatalog: false,
     previousRun: null,
   };
 

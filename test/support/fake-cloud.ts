@@ -102,6 +102,8 @@ export const published = (table: string, run: string, rows: number, version = 1)
   claimedBy: run,
   snapshot: { run, publishedAt: '2026-11-20T07:01:00.000Z', schema: [], rows, bytes: rows * 10, files: 1 },
   metadata: 1,
+  publishedRun: run,
+  inCatalog: false,
   previousRun: null,
 });
 
@@ -139,6 +141,7 @@ function fakeLedger(state: FakeState): Ledger {
     endRun: refuse,
     claimTable: refuse,
     publishTable: refuse,
+    changeTable: refuse,
     commitPart: refuse,
   };
 }

@@ -12,6 +12,14 @@ export type LoadedTable = {
 };
 
 /**
+ * What a commit does to the table's head, beside its metadata. publish: shows this snapshot, IF its run has the claim
+ * and it is not shown already. show: goes back to one that was shown before. keep: nothing (a tag, an expiry, a claim).
+ */
+export type HeadChange =
+  | { readonly kind: 'publish' | 'show'; readonly snapshot: Snapshot }
+  | { readonly kind: 'keep' };
+
+/**
  * Who says which metadata file is a table's. One conditional write of a catalog is the single moment in which a snapshot
  * comes into being for readers; the ledger's head follows it, or is it.
  *
@@ -25,7 +33,7 @@ export interface Catalog {
    */
   load(table: TableName, head: TableHead | null): Promise<LoadedTable | null>;
   /**
-   * Makes `next` the table's metadata IF the table is as `seen`, and the run's snapshot the head's.
+   * Makes `next` the table's metadata IF the table is as `seen`, and changes the head.
    * @param seen null: there is no table
    * @returns the head as it is then; `changed`: the table is another one by now, load it again
    */
@@ -33,6 +41,25 @@ export interface Catalog {
     table: TableName,
     seen: LoadedTable | null,
     next: TableMetadata,
-    snapshot: Snapshot,
+    change: HeadChange,
   ): Promise<TableHead | 'changed'>;
+}
+
+/**
+ * A catalog beside the ledger: where there is one, it is the truth for its tables. It knows nothing of heads (see
+ * followed-catalog.ts). A commit whose answer was lost may be told that the table has changed: who loads it again finds
+ * its snapshot in there.
+ *
+ * Errors are `TidemarkError`s: CatalogUnavailable passes by itself; CatalogDenied, CatalogRefused, ProtocolViolation
+ * (metadata that is gone or damaged) and DefinitionInvalid (a table that is not ours, or not Iceberg's, or elsewhere)
+ * concern the table.
+ */
+export interface TableCatalog {
+  readonly type: 'glue' | 'rest';
+  /** for messages: `glue table lake.orders` */
+  placeOf(table: TableName): string;
+  /** @returns null: there is no such table, or no such database or namespace yet */
+  load(table: TableName): Promise<LoadedTable | null>;
+  /** Makes `next` the table's metadata IF the table is as `seen`; null: IF there is none, which makes it. */
+  commit(table: TableName, seen: LoadedTable | null, next: TableMetadata): Promise<'committed' | 'changed'>;
 }

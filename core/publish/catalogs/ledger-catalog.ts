@@ -27,6 +27,7 @@ const leftoversMax = 100;
 export function ledgerCatalog(ledger: Ledger, store: ObjectStore, keys: Keys, sync: string): Catalog {
   return {
     async load(table, head) {
+      if (head?.inCatalog) throw inAnotherCatalog(formatTableName(table));
       const number = head?.metadata ?? (await numberBesideHint(ledger, store, keys, sync, table));
       if (!number) return null;
       const key = keys.metadataFile(table, number);
@@ -42,15 +43,22 @@ export function ledgerCatalog(ledger: Ledger, store: ObjectStore, keys: Keys, sy
       }
     },
 
-    async commit(table, seen, next, snapshot) {
+    async commit(table, seen, next, change) {
       const before = seen ? Number(seen.version) : null;
-      const number = await writeNext(store, keys, table, before, metadataText(next));
-      const head = await ledger.publishTable(sync, formatTableName(table), snapshot, {
+      const name = formatTableName(table);
+      const metadata = {
         seen: before,
-        next: number,
-      });
-      const isMine = head.snapshot?.run === snapshot.run;
-      return isMine || head.claimedBy !== snapshot.run ? head : 'changed';
+        next: await writeNext(store, keys, table, before, metadataText(next)),
+      };
+      if (change.kind !== 'publish') {
+        const shown = change.kind === 'show' ? change.snapshot : null;
+        const head = await ledger.changeTable(sync, name, shown, metadata);
+        // nobody else has this number: its file was not there before
+        return head.metadata === metadata.next ? head : 'changed';
+      }
+      const { run } = change.snapshot;
+      const head = await ledger.publishTable(sync, name, change.snapshot, metadata);
+      return head.publishedRun === run || head.claimedBy !== run ? head : 'changed';
     },
   };
 }
@@ -96,6 +104,12 @@ async function writeNext(
     `s3://${store.bucket}/${keys.metadataFile(table, number)}: so are the ${leftoversMax} numbers before it taken`,
   );
 }
+
+const inAnotherCatalog = (table: string): TidemarkError =>
+  new TidemarkError(
+    'DefinitionInvalid',
+    `target.catalog: table ${table} stands in another catalog, in which it was published; allowed is that one, as it was named before, or another target.url`,
+  );
 
 const gone = (file: string, table: string): TidemarkError =>
   new TidemarkError(

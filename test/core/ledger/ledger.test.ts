@@ -189,7 +189,15 @@ describe('runs', () => {
 describe('claims', () => {
   test('pass to later runs and never back', async () => {
     const sync = freshSync();
-    const empty = { table: 'public.a', version: 0, snapshot: null, metadata: null, previousRun: null };
+    const empty = {
+      table: 'public.a',
+      version: 0,
+      snapshot: null,
+      metadata: null,
+      publishedRun: null,
+      inCatalog: false,
+      previousRun: null,
+    };
     expect(await ledger.tableHead(sync, 'public.a')).toBeNull();
     for (const _ of [1, 2]) {
       expect(await ledger.claimTable(sync, 'public.a', r1)).toEqual({ ...empty, claimedBy: r1 });
@@ -234,6 +242,8 @@ describe('publishing a table', () => {
         claimedBy: r1,
         snapshot: { ...snapshotOf(r1), publishedAt: 'first' },
         metadata: 1,
+        publishedRun: null,
+        inCatalog: false,
         previousRun: null,
       });
     }
@@ -377,7 +387,13 @@ describe('an answer that gets lost on the way: the SDK asks again, and is told o
     expect(await lossy(() => ledger.commitPart(part))).toEqual(part);
     expect(await partsOf(sync)).toEqual([part]);
     const published = await lossy(() => ledger.publishTable(sync, 'public.a', snapshotOf(r1), first));
-    expect(published).toMatchObject({ version: 1, snapshot: snapshotOf(r1), previousRun: null });
+    expect(published).toMatchObject({
+      version: 1,
+      snapshot: snapshotOf(r1),
+      publishedRun: r1,
+      inCatalog: false,
+      previousRun: null,
+    });
     const ended = await lossy(() => ledger.endRun(sync, r1, { status: 'abandoned', endedAt: 'then' }));
     expect(ended).toMatchObject({ status: 'abandoned', endedAt: 'then' });
   });

@@ -64,6 +64,8 @@ test('a run that is whole: files, manifest, head, pointer, run; nothing left in 
   expect(await shop.head('a')).toMatchObject({
     version: 1,
     claimedBy: run,
+    publishedRun: run,
+    inCatalog: false,
     previousRun: null,
     snapshot: { run, rows: 7 },
   });

@@ -117,7 +117,7 @@ export const sabotages: readonly Sabotage[] = [
       file: publishTable,
       take: '  if (!(await showHead(places, sync, head))) {',
       put: `  const none = { load: async () => null, commit: async () => 'changed' } as const;
-  await sweepTable(store, keys, none, { ...head, previousRun: null });
+  await sweepTable(store, keys, none, { ...head, publishedRun: null, inCatalog: false, previousRun: null });
   if (!(await showHead(places, sync, head))) {`,
     },
     only: ['answer lost'],

@@ -106,6 +106,8 @@ describe('version-hint.text', () => {
     claimedBy: null,
     snapshot: null,
     metadata: null,
+    publishedRun: null,
+    inCatalog: false,
     previousRun: null,
   };
 

@@ -2,6 +2,7 @@
 import { bucketOf } from './aws-names.ts';
 import type { Credentials } from './deployed-source.ts';
 import { type Place, valueAt } from './document.ts';
+import { lakeName } from './lake-name.ts';
 import type { Definition } from './options.ts';
 import { longestGapHours } from './schedule.ts';
 import { formatTableName, parseTableName } from './table-name.ts';
@@ -32,6 +33,27 @@ function tableBreaches({ tables }: Definition, raw: unknown): Breach[] {
     seen.set(spelled, index);
   });
   return breaches;
+}
+
+/** Two tables of one name in the catalog, where it has its own names for them. */
+function lakeNameBreaches({ tables, target }: Definition): Breach[] {
+  if (target.catalog.type === 'ledger') return [];
+  const seen = new Map<string, number>();
+  return tables.flatMap(({ name, as }, index) => {
+    const table = parseTableName(name);
+    const spelled = table && lakeName(table, as);
+    if (!spelled) return [];
+    const before = seen.get(spelled);
+    seen.set(spelled, index);
+    if (/^[a-z0-9_]*[a-z0-9][a-z0-9_]*$/.test(spelled) && before === undefined) return [];
+    const what =
+      before === undefined
+        ? `gives ${JSON.stringify(spelled)}, which is no name for a table there`
+        : `would be ${spelled} there, as tables[${before}] is`;
+    return [
+      { path: ['tables', index], what: `${what}; allowed: a name of its own in target.catalog, by \`as:\`` },
+    ];
+  });
 }
 
 /** TLS that is refused with IAM: its token would go out readable, and RDS would not take it. */
@@ -139,6 +161,7 @@ export const brokenRules = (
 ): string[] =>
   [
     ...tableBreaches(definition, raw),
+    ...lakeNameBreaches(definition),
     ...sourceBreaches(definition, raw, credentials),
     ...deployBreaches(definition),
   ].map(({ path, what }) => `${place(path)}: ${what}`);

@@ -107,13 +107,27 @@ export type RunEnding =
   | { readonly status: 'published'; readonly endedAt: string; readonly totals: Totals }
   | { readonly status: 'abandoned'; readonly endedAt: string };
 
-/** What readers see of a table: the files that the runs of the snapshot added. */
+/** What readers see of a table since a run was published; the totals are of what the run added. */
 export type Snapshot = Totals & {
   readonly run: string;
   /** ISO 8601, UTC */
   readonly publishedAt: string;
-  readonly schema: readonly Column[];
+  readonly schema: readonly SnapshotColumn[];
+  /** what the source knows the table by; absent: an older version published */
+  readonly identity?: string;
+  /** the greatest id that a column of the table ever had; absent: an older version published */
+  readonly lastColumnId?: number;
+  /** where the run's files were added to what was there; absent: they are all that there is */
+  readonly appended?: {
+    /** the run whose snapshot was there; null: another program's was */
+    readonly to: string | null;
+    /** all that there is */
+    readonly total: Totals;
+  };
 };
+
+/** `number`: what the source knows the column by; absent: its id */
+export type SnapshotColumn = Column & { readonly number?: number };
 
 /** From the number of the metadata file that was seen (null: there was none) to the next. */
 export type MetadataChange = { readonly seen: number | null; readonly next: number };

@@ -10,6 +10,7 @@ import type { ObjectStore } from '../objects/store.ts';
 import type { Source } from '../sources/source.ts';
 import { chunkOrder, type Order, problemOrder } from './chunk-order.ts';
 import { planChunks } from './chunks.ts';
+import { withLakeIds } from './column-ids.ts';
 import { freezeTable } from './frozen-table.ts';
 import { startRun } from './start-run.ts';
 import { readTablePlan, settleTablePlan, type TablePlan } from './table-plan.ts';
@@ -22,6 +23,12 @@ export type PlanPlaces = {
   readonly store: ObjectStore;
   readonly keys: Keys;
   readonly source: Source;
+};
+
+/** A table before it is planned. */
+export type PreparedTable = {
+  /** the greatest id that a column has had there, as far as a catalog says it; 0: nobody but the head knows */
+  readonly lastColumnId: number;
 };
 
 export type PlannedRun =
@@ -58,7 +65,9 @@ export async function planTable(
   const description = await source.describe(parseTableName(table.name)!, table.as_text, table.key ?? null);
   const statistics = await source.measure(description, sampleKeys);
   const { rows, bytes, min, max } = statistics;
-  return { description, rows, bytes, min, max, chunks: planChunks(statistics, definition.chunk.rows) };
+  const chunks = planChunks(statistics, definition.chunk.rows);
+  const { mode } = table;
+  return { description, ...(mode === 'append' && { mode }), rows, bytes, min, max, chunks };
 }
 
 /**
@@ -68,14 +77,14 @@ export async function planTable(
  * passes by itself, or concerns the whole source, ends the planning.
  *
  * @param request.isOver whether an execution has ended
- * @param rollForward brings what readers open up to a table's head, where that can be done
+ * @param prepare looks at the table in its catalog, and brings what readers open up to its head, where that can be done
  * @param sweepStaging deletes the staging of runs before the given one: they are over
  */
 export async function planRun(
   { ledger, store, keys, source }: PlanPlaces,
   definition: Definition,
   request: { execution: string; fresh: boolean; isOver: (execution: string) => Promise<boolean> },
-  rollForward: (head: TableHead) => Promise<unknown>,
+  prepare: (head: TableHead) => Promise<PreparedTable>,
   sweepStaging: (before: string) => Promise<void>,
   nowMs: () => number = Date.now,
 ): Promise<PlannedRun> {
@@ -103,11 +112,11 @@ export async function planRun(
   for (const [index, table] of definition.tables.entries()) {
     const head = await ledger.claimTable(sync, names[index]!, run);
     try {
-      await rollForward(head);
+      const { lastColumnId } = await prepare(head);
       if (head.publishedRun === run) continue;
       const plan =
         (await readTablePlan(store, keys, run, index)) ??
-        (await settleTablePlan(store, keys, run, index, await planTable(source, definition, table)));
+        (await settleTablePlan(store, keys, run, index, await planned(table, head, lastColumnId)));
       await freezeTable(store, keys, run, index, plan.description);
       const ranges = plan.chunks.length > 0 ? plan.chunks : [null];
       add(ranges.map((range, chunk) => chunkOrder(definition, run, index, chunk, range, plan.description)));
@@ -116,6 +125,11 @@ export async function planRun(
       if (!problem) throw error;
       add([problemOrder(sync, run, index, problem)]);
     }
+  }
+
+  async function planned(table: TableOptions, head: TableHead, lastColumnId: number): Promise<TablePlan> {
+    const plan = await planTable(source, definition, table);
+    return { ...plan, description: withLakeIds(plan.description, head.snapshot, lastColumnId) };
   }
 
   const planKey = keys.plan(run, randomBytes(4).toString('hex'));

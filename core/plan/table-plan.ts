@@ -11,6 +11,8 @@ const formatVersion = 1;
 /** How a table is copied in a run: frozen when it is first written, read by whoever works on the run later. */
 export type TablePlan = {
   readonly description: TableDescription;
+  /** absent: overwrite */
+  readonly mode?: 'append';
   /** estimates */
   readonly rows: number;
   readonly bytes: number;

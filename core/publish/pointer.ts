@@ -2,7 +2,7 @@ import { parseTableName } from '../definition/table-name.ts';
 import { TidemarkError } from '../errors.ts';
 import { checkFormat } from '../format-version.ts';
 import type { Column } from '../formats/column.ts';
-import type { TableHead } from '../ledger/ledger.ts';
+import type { Snapshot, TableHead } from '../ledger/ledger.ts';
 import type { Keys } from '../objects/keys.ts';
 import { putText } from '../objects/put-text.ts';
 import type { ObjectStore } from '../objects/store.ts';
@@ -24,8 +24,14 @@ export type Pointer = {
   readonly rows: number;
   readonly bytes: number;
   readonly schema: readonly Column[];
-  readonly files: readonly ManifestFile[];
+  readonly files: readonly PointedFile[];
 };
+
+/** Of files that another program has written, only this much is known. */
+export type PointedFile = Pick<ManifestFile, 'key' | 'rows' | 'bytes'> & Partial<ManifestFile>;
+
+/** The runs whose files a table holds, and the files. */
+export type Contents = { readonly runs: readonly string[]; readonly files: readonly PointedFile[] };
 
 function parsePointer(body: Buffer, place: string): Pointer {
   let pointer: Pointer;
@@ -61,6 +67,7 @@ function isOfAnother(pointer: Pointer, sync: string, head: TableHead): boolean {
  *   read the pointer (version v, etag e) → v ≥ the head's: done
  *   write the head's, IF the pointer still has etag e → refused: somebody else rolled it; look again
  *
+ * @param contents what a table holds to which runs are added; asked for only where the pointer's own does not say it
  * @returns false where that cannot be done: the snapshot's manifest was deleted, with the pointer. The next snapshot mends it
  * @throws TidemarkError DefinitionInvalid where the pointer is another sync's or another ledger's
  */
@@ -69,6 +76,7 @@ export async function rollForward(
   keys: Keys,
   sync: string,
   head: TableHead,
+  contents: () => Promise<Contents>,
 ): Promise<boolean> {
   const { snapshot } = head;
   const table = parseTableName(head.table)!;
@@ -86,17 +94,18 @@ export async function rollForward(
     if (!snapshot || (pointer && pointer.version >= head.version)) return true;
     const manifest = await readManifest(store, keys, table, snapshot.run);
     if (!manifest) return false;
-    const { schema, files } = manifest;
+    const { schema, files: added } = manifest;
+    const { runs, files } = contentsAfter(pointer, head, snapshot, added) ?? (await contents());
     const next: Pointer = {
       format: formatVersion,
       version: head.version,
       sync,
       table: head.table,
       publishedAt: snapshot.publishedAt,
-      runs: [snapshot.run],
-      ...(head.publishedRun !== snapshot.run && { publishedRun: head.publishedRun! }),
-      rows: snapshot.rows,
-      bytes: snapshot.bytes,
+      runs,
+      ...(head.publishedRun !== runs.at(-1) && { publishedRun: head.publishedRun! }),
+      rows: files.reduce((sum, file) => sum + file.rows, 0),
+      bytes: files.reduce((sum, file) => sum + file.bytes, 0),
       schema,
       files,
     };
@@ -110,4 +119,16 @@ export async function rollForward(
     'StoreUnavailable',
     `s3://${store.bucket}/${key} is being written by others all the time`,
   );
+}
+
+/** What the table holds, where that can be said without its metadata: all is the run's, or was added to what the pointer shows. */
+function contentsAfter(
+  pointer: Pointer | null,
+  { version }: TableHead,
+  { run, appended }: Snapshot,
+  added: readonly ManifestFile[],
+): Contents | null {
+  if (!appended) return { runs: [run], files: added };
+  const isNext = pointer?.version === version - 1 && pointer.runs.at(-1) === appended.to;
+  return isNext ? { runs: [...pointer.runs, run], files: [...pointer.files, ...added] } : null;
 }

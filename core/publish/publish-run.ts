@@ -1,10 +1,13 @@
 import { type ErrorCode, TidemarkError } from '../errors.ts';
 import { knownRun } from '../ledger/known-run.ts';
-import type { Ledger, Part, TableHead, Totals } from '../ledger/ledger.ts';
-import { type PublishPlaces, publishTable } from './publish-table.ts';
+import type { Ledger, Part, Run, TableHead, Totals } from '../ledger/ledger.ts';
+import type { PublishPlaces } from './catalogs/catalog-of.ts';
+import type { Keep } from './iceberg/table.ts';
+import { commitTables, finishTable, type ReadyTable, readyTable } from './publish-table.ts';
+import type { Log } from './settled-parts.ts';
 import { sweepStagingOf } from './sweep.ts';
 
-export type { PublishPlaces } from './publish-table.ts';
+export type { PublishPlaces } from './catalogs/catalog-of.ts';
 
 export type PublishedRun =
   | ({
@@ -20,7 +23,12 @@ export type PublishedRun =
 const namedMax = 20;
 
 /** What is wrong with one table does not hold back the others. */
-const ofOneTable: ReadonlySet<ErrorCode> = new Set(['ProtocolViolation', 'DefinitionInvalid']);
+const ofOneTable: ReadonlySet<ErrorCode> = new Set([
+  'ProtocolViolation',
+  'DefinitionInvalid',
+  'CatalogDenied',
+  'CatalogRefused',
+]);
 
 /** The committed parts of the whole run: table → chunk → parts in order. */
 async function readLogs(
@@ -38,8 +46,89 @@ async function readLogs(
   return tables;
 }
 
+/** How the definition wants a run to be published. */
+export type PublishOptions = {
+  /** which snapshots of a table stay */
+  readonly keep: Keep;
+  /** the tables' groups, by their places in the run; null: one by itself */
+  readonly groups: readonly (string | null)[];
+};
+
+const defaults: PublishOptions = { keep: { snapshots: 2, days: 0 }, groups: [] };
+
+type Place = { readonly index: number; readonly table: string };
+type Incomplete = Place & { readonly broken?: string; readonly heldBackBy?: readonly string[] };
+
+/** The tables that are published with one another, in the order of the run. */
+function groupsOf(tables: readonly string[], groups: PublishOptions['groups']): Place[][] {
+  const found = new Map<string, Place[]>();
+  for (const [index, table] of tables.entries()) {
+    const group = groups[index];
+    const name = group ? `group ${group}` : `table ${index}`;
+    found.set(name, [...(found.get(name) ?? []), { index, table }]);
+  }
+  return [...found.values()];
+}
+
+/** What `action` says is wrong with one table; other errors are the run's. */
+async function brokenBy(action: () => Promise<void>): Promise<string | null> {
+  try {
+    await action();
+    return null;
+  } catch (error) {
+    if (!(error instanceof TidemarkError) || !ofOneTable.has(error.code)) throw error;
+    return `${error.code}: ${error.message}`;
+  }
+}
+
+/** @returns superseded: another run has claimed a table */
+async function publishGroup(
+  places: PublishPlaces,
+  owner: Run,
+  group: readonly Place[],
+  logs: ReadonlyMap<number, Log>,
+  keep: Keep,
+  nowMs: () => number,
+): Promise<{ readonly heads: TableHead[]; readonly incomplete: Incomplete[] } | 'superseded'> {
+  const ready: { readonly place: Place; readonly found: ReadyTable }[] = [];
+  const heads: TableHead[] = [];
+  const incomplete: Incomplete[] = [];
+  for (const place of group) {
+    const { index, table } = place;
+    const broken = await brokenBy(async () => {
+      const found = await readyTable(places, owner, index, table, logs.get(index));
+      if (found === null) incomplete.push(place);
+      else if ('parts' in found) ready.push({ place, found });
+      else heads.push(found);
+    });
+    if (broken) incomplete.push({ ...place, broken });
+  }
+  if (incomplete.length > 0) {
+    const heldBackBy = incomplete.map(({ table }) => table);
+    incomplete.push(...ready.map(({ place }) => ({ ...place, heldBackBy })));
+  } else if (ready.length > 0) {
+    let isSuperseded = false;
+    const broken = await brokenBy(async () => {
+      const tables = ready.map(({ found }) => found);
+      const committed = await commitTables(places, owner, tables, keep, nowMs);
+      if (committed === 'superseded') isSuperseded = true;
+      else heads.push(...committed);
+    });
+    if (isSuperseded) return 'superseded';
+    if (broken) incomplete.push(...ready.map(({ place }) => ({ ...place, broken })));
+  }
+  const finished: TableHead[] = [];
+  for (const head of heads) {
+    const broken = await brokenBy(() => finishTable(places, owner.sync, head));
+    if (broken) incomplete.push({ ...group.find(({ table }) => table === head.table)!, broken });
+    else finished.push(head);
+  }
+  return { heads: finished, incomplete };
+}
+
 /**
- * Publishes each table of a run whose log is complete, and ends the run when that is all of them.
+ * Publishes each table of a run whose log is complete, and ends the run when that is all of them. Tables of one group are
+ * published when all of them are complete.
  *
  * A table at a time: hold its files against the ledger → write the manifests → move the table's head, the one
  * conditional write in which readers' truth changes → roll what readers open forward → sweep what nothing shows any more.
@@ -56,6 +145,7 @@ export async function publishRun(
   goAgain: boolean,
   reasons: () => Promise<ReadonlyMap<number, string>>,
   nowMs: () => number = Date.now,
+  { keep, groups }: PublishOptions = defaults,
 ): Promise<PublishedRun> {
   const { ledger, store, keys } = places;
   const found = await knownRun(ledger, sync, run);
@@ -64,33 +154,17 @@ export async function publishRun(
 
   const logs = await readLogs(ledger, sync, run);
   const heads: TableHead[] = [];
-  const incomplete: { index: number; table: string; broken?: string }[] = [];
-  for (const [index, table] of found.tables.entries()) {
-    try {
-      const head = await publishTable(places, found, index, table, logs.get(index), nowMs);
-      if (head === 'superseded') return { status: 'over', sync, run };
-      if (head) heads.push(head);
-      else incomplete.push({ index, table });
-    } catch (error) {
-      if (!(error instanceof TidemarkError) || !ofOneTable.has(error.code)) throw error;
-      incomplete.push({ index, table, broken: `${error.code}: ${error.message}` });
-    }
+  const incomplete: Incomplete[] = [];
+  for (const group of groupsOf(found.tables, groups)) {
+    const published = await publishGroup(places, found, group, logs, keep, nowMs);
+    if (published === 'superseded') return { status: 'over', sync, run };
+    heads.push(...published.heads);
+    incomplete.push(...published.incomplete);
   }
   if (incomplete.length > 0) {
     // abandoned meanwhile: what is missing was swept, and nobody waits for it any more
     if ((await knownRun(ledger, sync, run)).status !== 'running') return { status: 'over', sync, run };
-    const known = await reasons();
-    const named = incomplete
-      .slice(0, namedMax)
-      .map(
-        ({ index, table, broken }) =>
-          `${table}: ${broken ?? known.get(index) ?? 'not all of its chunks are done'}`,
-      );
-    const more = incomplete.length - named.length;
-    throw new TidemarkError(
-      'RunIncomplete',
-      `run ${run} of ${sync}: ${heads.length} of ${found.tables.length} tables are published. Not complete: ${named.join('; ')}${more > 0 ? `; and ${more} more` : ''}`,
-    );
+    throw incompleteRun(found, heads.length, incomplete, await reasons());
   }
 
   const totals = heads.reduce(
@@ -106,4 +180,24 @@ export async function publishRun(
   if (ended.status !== 'published') return { status: 'over', sync, run };
   await sweepStagingOf(store, keys, run);
   return { status: 'published', sync, run, tables: heads.length, ...totals };
+}
+
+function incompleteRun(
+  { sync, run, tables }: Run,
+  published: number,
+  incomplete: readonly Incomplete[],
+  reasons: ReadonlyMap<number, string>,
+): TidemarkError {
+  const named = [...incomplete]
+    .sort((a, b) => a.index - b.index)
+    .slice(0, namedMax)
+    .map(({ index, table, broken, heldBackBy }) => {
+      if (heldBackBy) return `${table}: complete, and held back with its group (${heldBackBy.join(', ')})`;
+      return `${table}: ${broken ?? reasons.get(index) ?? 'not all of its chunks are done'}`;
+    });
+  const more = incomplete.length - named.length;
+  return new TidemarkError(
+    'RunIncomplete',
+    `run ${run} of ${sync}: ${published} of ${tables.length} tables are published. Not complete: ${named.join('; ')}${more > 0 ? `; and ${more} more` : ''}`,
+  );
 }

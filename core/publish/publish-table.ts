@@ -1,81 +1,37 @@
-import { isAsCommitted, renamePart } from '../copy/rename.ts';
 import { formatTableName, parseTableName } from '../definition/table-name.ts';
 import { TidemarkError } from '../errors.ts';
-import type { Ledger, Part, Run, TableHead } from '../ledger/ledger.ts';
-import type { Keys } from '../objects/keys.ts';
-import type { ObjectStore } from '../objects/store.ts';
-import { inParallel } from '../parallel.ts';
+import type { Part, Run, Snapshot, TableHead, Totals } from '../ledger/ledger.ts';
 import { readTablePlan, type TablePlan } from '../plan/table-plan.ts';
 import type { TableDescription } from '../sources/source.ts';
-import { ledgerCatalog } from './catalogs/ledger-catalog.ts';
-import { withAddition } from './iceberg/commit.ts';
+import type { LoadedTable } from './catalogs/catalog.ts';
+import { catalogOf, type PublishPlaces } from './catalogs/catalog-of.ts';
+import { standingOf } from './catalogs/standing.ts';
+import { type Addition, withAddition } from './iceberg/commit.ts';
 import { dataFile } from './iceberg/data-file.ts';
-import type { SortField } from './iceberg/metadata.ts';
+import {
+  type Snapshot as IcebergSnapshot,
+  snapshotOf as icebergSnapshot,
+  type SortField,
+  type TableMetadata,
+} from './iceberg/metadata.ts';
 import { icebergFields } from './iceberg/schema.ts';
+import { countsOf, type Keep, ours } from './iceberg/table.ts';
 import { type Manifest, toManifest, writeManifest } from './manifest.ts';
 import { showHead } from './projections.ts';
+import { completeParts, type Log, settleFiles } from './settled-parts.ts';
 import { sweepTable } from './sweep-table.ts';
-
-/** Requests to the store at once, while files are held against the ledger. */
-const requestsMax = 16;
 
 /** Somebody else changed the table between our look and our commit: this often in a row is no coincidence. */
 const commitsMax = 20;
 
-/** The snapshot before the current one stays, for readers that have opened it. */
-const defaultKeep = { snapshots: 2, days: 0 } as const;
-
-/** The committed parts of a table: chunk → parts in order. */
-export type Log = ReadonlyMap<number, readonly Part[]>;
-
-/**
- * The parts of a table in key order, or null while a chunk's log has not reached its end.
- * @throws TidemarkError ProtocolViolation where a log has a gap or does not cover its chunk
- */
-function completeParts(plan: TablePlan, log: Log | undefined, table: string): Part[] | null {
-  const ranges = plan.chunks.length > 0 ? plan.chunks : [{ after: null, upTo: null }];
-  const all: Part[] = [];
-  for (const [chunk, range] of ranges.entries()) {
-    const parts = log?.get(chunk) ?? [];
-    if (!parts.at(-1)?.last) return null;
-    let offset = range.after;
-    for (const [n, part] of parts.entries()) {
-      if (part.n !== n || part.from !== offset || (part.last && n !== parts.length - 1)) {
-        throw new TidemarkError(
-          'ProtocolViolation',
-          `table ${table}, chunk ${chunk}: the log has a gap or a fork at part ${n}`,
-        );
-      }
-      offset = part.to;
-    }
-    if (offset !== range.upTo) {
-      throw new TidemarkError(
-        'ProtocolViolation',
-        `table ${table}, chunk ${chunk}: the log ends before its range`,
-      );
-    }
-    all.push(...parts);
-  }
-  return all;
-}
-
-/** Sees to it that every committed file has its final name and is, by size and checksum, what was committed. */
-async function settleFiles(store: ObjectStore, parts: readonly Part[]): Promise<void> {
-  await inParallel(parts, requestsMax, async (part) => {
-    const { file } = part;
-    if (!file) return;
-    let found = await store.head(file.final);
-    if (!found && (await renamePart(store, part))) found = await store.head(file.final);
-    if (!found || !isAsCommitted(found, part, file)) {
-      throw new TidemarkError(
-        'ProtocolViolation',
-        found
-          ? `s3://${store.bucket}/${file.final} is not the file that was committed`
-          : `s3://${store.bucket}/${file.final} is gone`,
-      );
-    }
-  });
-}
+/** A table of which every chunk is copied, and every file stands where it belongs. */
+export type ReadyTable = {
+  readonly head: TableHead | null;
+  readonly description: TableDescription;
+  readonly parts: readonly Part[];
+  readonly manifest: Manifest;
+  readonly operation: Addition['operation'];
+};
 
 /** The order of the rows in each file, where Iceberg orders values as the database does; text it may order otherwise. */
 function sortOf({ columns, key }: TableDescription): SortField | null {
@@ -110,83 +66,181 @@ function manifestOf(
   });
 }
 
-export type PublishPlaces = { readonly ledger: Ledger; readonly store: ObjectStore; readonly keys: Keys };
+const operationOf = ({ mode }: TablePlan): Addition['operation'] => mode ?? 'overwrite';
 
 /**
- * A table's part of `publishRun`.
- * @returns null while the table is not complete; superseded: another run has claimed it
+ * All that can be done for a table before its snapshot is committed.
+ * @returns the head where the run has published the table already; null while the table is not complete
  */
-export async function publishTable(
-  places: PublishPlaces,
+export async function readyTable(
+  { ledger, store, keys }: PublishPlaces,
   owner: Run,
   index: number,
   table: string,
   log: Log | undefined,
-  nowMs: () => number,
-): Promise<TableHead | 'superseded' | null> {
-  const { ledger, store, keys } = places;
-  const { sync, run } = owner;
-  let head = await ledger.tableHead(sync, table);
-  if (head?.publishedRun !== run) {
-    const plan = await readTablePlan(store, keys, run, index);
-    const parts = plan && completeParts(plan, log, table);
-    if (!parts) return null;
-    await settleFiles(store, parts);
-    head = await commitSnapshot(places, owner, head, plan.description, parts, nowMs);
-    if (head.publishedRun !== run) return 'superseded';
-  }
-  if (!(await showHead(places, sync, head))) {
-    throw new TidemarkError(
-      'ProtocolViolation',
-      `s3://${store.bucket}/${keys.manifest(parseTableName(table)!, run)} is gone: somebody has deleted it`,
-    );
-  }
-  await sweepTable(store, keys, ledgerCatalog(ledger, store, keys, sync), head);
-  return head;
-}
-
-/** @returns the head: with the run's snapshot, or another run's that has claimed the table */
-async function commitSnapshot(
-  { ledger, store, keys }: PublishPlaces,
-  owner: Run,
-  seen: TableHead | null,
-  description: TableDescription,
-  parts: readonly Part[],
-  nowMs: () => number,
-): Promise<TableHead> {
-  const { sync, run } = owner;
-  const { columns } = description;
-  const table = formatTableName(description);
+): Promise<TableHead | ReadyTable | null> {
+  const head = await ledger.tableHead(owner.sync, table);
+  if (head?.publishedRun === owner.run) return head;
+  const plan = await readTablePlan(store, keys, owner.run, index);
+  const parts = plan && completeParts(plan, log, table);
+  if (!parts) return null;
+  await settleFiles(store, parts);
+  const { description } = plan;
   const manifest = manifestOf(owner, table, description, parts);
   await writeManifest(store, keys, description, manifest);
-  const sort = sortOf(description);
+  return { head, description, parts, manifest, operation: operationOf(plan) };
+}
+
+/** A snapshot whose manifests are written, and which nobody knows of yet. */
+export type StagedSnapshot = {
+  readonly table: TableDescription;
+  readonly seen: LoadedTable | null;
+  readonly next: TableMetadata;
+  readonly change: { readonly kind: 'publish'; readonly snapshot: Snapshot };
+};
+
+type Before = { readonly run: string | null; readonly total: Totals } | null;
+
+const asBefore = (snapshot: IcebergSnapshot | undefined): Before =>
+  snapshot ? { run: snapshot.summary[ours.run] ?? null, total: countsOf(snapshot) } : null;
+
+/** What a run's snapshot was added to, as far as the table's metadata still says it. */
+function beforeOf(metadata: TableMetadata, run: string): Before {
+  const own = metadata.snapshots?.find(({ summary }) => summary[ours.run] === run);
+  const parent = own?.['parent-snapshot-id'];
+  if (own && parent === undefined) return null;
+  return asBefore(icebergSnapshot(metadata, parent)) ?? { run: null, total: { rows: 0, bytes: 0, files: 0 } };
+}
+
+/** What the head says of a table with this run's files. */
+function snapshotOf(
+  { description, manifest, operation, head }: ReadyTable,
+  run: string,
+  before: Before,
+  publishedAt: string,
+): Snapshot {
+  const { identity, columns } = description;
+  const added = { rows: manifest.rows, bytes: manifest.bytes, files: manifest.files.length };
+  return {
+    ...{ run, publishedAt, ...added, identity },
+    schema: columns.map(({ id, name, type, nullable, number }) => ({
+      ...{ id, name, type, nullable },
+      ...(number !== undefined && { number }),
+    })),
+    lastColumnId: Math.max(head?.snapshot?.lastColumnId ?? 0, ...columns.map(({ id }) => id)),
+    ...(operation === 'append' &&
+      before && {
+        appended: {
+          to: before.run,
+          total: {
+            rows: before.total.rows + added.rows,
+            bytes: before.total.bytes + added.bytes,
+            files: before.total.files + added.files,
+          },
+        },
+      }),
+  };
+}
+
+/** @returns the head where there is nothing to commit any more: the run's snapshot is, or a later run's */
+async function stageSnapshot(
+  places: PublishPlaces,
+  { sync, run }: Run,
+  ready: ReadyTable,
+  keep: Keep,
+  nowMs: () => number,
+): Promise<StagedSnapshot | TableHead | 'superseded'> {
+  const { store, keys } = places;
+  const { head, description, parts, operation } = ready;
+  const { columns } = description;
+  const catalog = catalogOf(places, sync);
+  const seen = await catalog.load(description, head);
+  const publishedRun = head?.publishedRun ?? null;
+  const standing = standingOf(seen, { sync, run, publishedRun, operation });
+  if (standing === 'superseded') return 'superseded';
+  const isPublished = standing === 'published';
+  const before = isPublished ? beforeOf(seen!.metadata, run) : asBefore(standing.parent);
+  const snapshot = snapshotOf(ready, run, before, new Date(nowMs()).toISOString());
+  const change = { kind: 'publish', snapshot } as const;
+  if (isPublished) return catalog.follow(description, change);
   const files = parts.flatMap(({ file, rows }) => {
     if (!file) return [];
     const path = `s3://${store.bucket}/${file.final}`;
     return dataFile({ path, format: 'PARQUET', rows, bytes: file.size }, columns, file.statistics);
   });
   const addition = {
-    ...{ sync, run, table: description, sort, files },
+    ...{ sync, run, table: description, sort: sortOf(description), files, operation, keep },
     fields: icebergFields(columns),
-    operation: 'overwrite',
-    keep: defaultKeep,
-  } as const;
-  const catalog = ledgerCatalog(ledger, store, keys, sync);
-  let before = seen;
-  for (let tries = 1; tries <= commitsMax; tries++) {
-    const loaded = await catalog.load(description, before);
-    const next = await withAddition({ store, keys }, loaded, addition, nowMs());
-    const snapshot = {
-      run,
-      publishedAt: new Date(nowMs()).toISOString(),
-      rows: manifest.rows,
-      bytes: manifest.bytes,
-      files: manifest.files.length,
-      schema: manifest.schema,
-    };
-    const head = await catalog.commit(description, loaded, next, { kind: 'publish', snapshot });
-    if (head !== 'changed') return head;
-    before = await ledger.tableHead(sync, table);
+  };
+  const next = await withAddition({ store, keys }, seen, addition, nowMs(), standing.parent);
+  return { table: description, seen, next, change };
+}
+
+/**
+ * Commits the snapshots of tables that are ready, one after the other without delay: all that can be written before is. In
+ * one commit, where the catalog can do that.
+ * @returns their heads; superseded: a later run has claimed one of them
+ */
+export async function commitTables(
+  places: PublishPlaces,
+  owner: Run,
+  tables: readonly ReadyTable[],
+  keep: Keep,
+  nowMs: () => number,
+): Promise<TableHead[] | 'superseded'> {
+  const { ledger } = places;
+  const { sync, run } = owner;
+  const catalog = catalogOf(places, sync);
+  const heads = new Map<ReadyTable, TableHead>();
+  const settle = (ready: ReadyTable, head: TableHead): boolean => {
+    heads.set(ready, head);
+    return head.publishedRun === run;
+  };
+  let open: readonly ReadyTable[] = tables;
+  for (let tries = 1; open.length > 0; tries++) {
+    if (tries > commitsMax)
+      throw new TidemarkError(
+        'StoreUnavailable',
+        `table ${formatTableName(open[0]!.description)} is being changed by others all the time`,
+      );
+    const staged: { readonly ready: ReadyTable; readonly snapshot: StagedSnapshot }[] = [];
+    for (const ready of open) {
+      const snapshot = await stageSnapshot(places, owner, ready, keep, nowMs);
+      if (snapshot === 'superseded') return snapshot;
+      if ('next' in snapshot) staged.push({ ready, snapshot });
+      else if (!settle(ready, snapshot)) return 'superseded';
+    }
+    const changed: ReadyTable[] = [];
+    if (catalog.commitTogether && staged.length > 1) {
+      const found = await catalog.commitTogether(staged.map(({ snapshot }) => snapshot));
+      for (const [at, { ready }] of staged.entries()) {
+        if (found === 'changed') changed.push(ready);
+        else if (!settle(ready, found[at]!)) return 'superseded';
+      }
+    } else {
+      for (const { ready, snapshot } of staged) {
+        const head = await catalog.commit(snapshot.table, snapshot.seen, snapshot.next, snapshot.change);
+        if (head === 'changed') changed.push(ready);
+        else if (!settle(ready, head)) return 'superseded';
+      }
+    }
+    open = [];
+    for (const ready of changed) {
+      const head = await ledger.tableHead(sync, formatTableName(ready.description));
+      open = [...open, { ...ready, head }];
+    }
   }
-  throw new TidemarkError('StoreUnavailable', `table ${table} is being changed by others all the time`);
+  return [...heads.values()];
+}
+
+/** What comes after the commit: what readers open shows the head, what nothing names any more goes. */
+export async function finishTable(places: PublishPlaces, sync: string, head: TableHead): Promise<void> {
+  const { store, keys } = places;
+  if (!(await showHead(places, sync, head))) {
+    throw new TidemarkError(
+      'ProtocolViolation',
+      `s3://${store.bucket}/${keys.manifest(parseTableName(head.table)!, head.snapshot!.run)} is gone: somebody has deleted it`,
+    );
+  }
+  await sweepTable(store, keys, catalogOf(places, sync), head);
 }

@@ -5,6 +5,8 @@ export type TableName = { readonly schema: string; readonly table: string };
 
 /** A column as the source has it, with what it becomes in the lake. */
 export type SourceColumn = Column & {
+  /** what the source knows the column by, while the table has this identity; absent in older plans: its id */
+  readonly number?: number;
   /** the database's own name of the type, with its modifiers: `numeric(12,2)`, `character varying(40)` */
   readonly sourceType: string;
   /** how the value comes over the wire: in the type's binary form, or cast to text by the database */

@@ -1,5 +1,5 @@
 import { type PlannedRun, planRun } from '../../core/plan/plan-run.ts';
-import { showHead } from '../../core/publish/projections.ts';
+import { prepareTable } from '../../core/publish/projections.ts';
 import { sweepStagingBefore } from '../../core/publish/sweep.ts';
 import { log } from '../log.ts';
 import { openSource, places } from '../places.ts';
@@ -21,7 +21,7 @@ export async function handler({ execution, fresh }: PlanEvent): Promise<PlannedR
       { ledger, store, keys, source },
       definition,
       { execution, fresh, isOver },
-      (head) => showHead({ ledger, store, keys }, definition.name, head),
+      (head) => prepareTable({ ledger, store, keys }, definition.name, head),
       (run) => sweepStagingBefore(store, keys, run),
     );
     log(planned);

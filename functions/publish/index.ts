@@ -1,3 +1,4 @@
+import { publishGroups } from '../../core/definition/publish-groups.ts';
 import { type PublishedRun, publishRun } from '../../core/publish/publish-run.ts';
 import { log } from '../log.ts';
 import { places } from '../places.ts';
@@ -24,7 +25,15 @@ export async function handler(event: PublishEvent): Promise<PublishedRun> {
   const { definition, ledger, store, keys } = places();
   const goAgain = event.currentRedriveCount > event.redriveCount;
   const reasons = () => readFailures(store, event.results?.Key);
-  const published = await publishRun({ ledger, store, keys }, definition.name, event.run, goAgain, reasons);
+  const published = await publishRun(
+    { ledger, store, keys },
+    definition.name,
+    event.run,
+    goAgain,
+    reasons,
+    Date.now,
+    { keep: definition.target.keep, groups: publishGroups(definition) },
+  );
   log(published);
   if (published.status !== 'go-again') {
     const run = await ledger.run(definition.name, event.run);

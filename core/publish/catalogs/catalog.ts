@@ -43,7 +43,22 @@ export interface Catalog {
     next: TableMetadata,
     change: HeadChange,
   ): Promise<TableHead | 'changed'>;
+  /** The head, after a commit that the catalog has and the head may not. */
+  follow(table: TableName, change: HeadChange): Promise<TableHead>;
+  /** Keys of metadata files that nothing names any more. */
+  oldMetadataFiles(table: TableName, loaded: LoadedTable): Promise<string[]>;
+  /** `commit` of several tables at once, all or none; where the catalog can do that. */
+  commitTogether?(
+    changes: readonly (TableChange & { readonly change: HeadChange })[],
+  ): Promise<TableHead[] | 'changed'>;
 }
+
+/** From what was seen of a table (null: there was none) to what it becomes. */
+export type TableChange = {
+  readonly table: TableName;
+  readonly seen: LoadedTable | null;
+  readonly next: TableMetadata;
+};
 
 /**
  * A catalog beside the ledger: where there is one, it is the truth for its tables. It knows nothing of heads (see
@@ -62,4 +77,8 @@ export interface TableCatalog {
   load(table: TableName): Promise<LoadedTable | null>;
   /** Makes `next` the table's metadata IF the table is as `seen`; null: IF there is none, which makes it. */
   commit(table: TableName, seen: LoadedTable | null, next: TableMetadata): Promise<'committed' | 'changed'>;
+  /** Keys of metadata files that nothing names any more; absent: the catalog sweeps them itself. */
+  oldMetadataFiles?(table: TableName, loaded: LoadedTable): Promise<string[]>;
+  /** Several tables at once, all or none; where the catalog can do that. */
+  commitTogether?(changes: readonly TableChange[]): Promise<'committed' | 'changed'>;
 }

@@ -60,6 +60,14 @@ export function ledgerCatalog(ledger: Ledger, store: ObjectStore, keys: Keys, sy
       const head = await ledger.publishTable(sync, name, change.snapshot, metadata);
       return head.publishedRun === run || head.claimedBy !== run ? head : 'changed';
     },
+
+    oldMetadataFiles: async (table, loaded) =>
+      metadataFilesBefore(loaded).map((number) => keys.metadataFile(table, number)),
+
+    // both are one item: a head is never behind
+    async follow(table) {
+      return (await ledger.tableHead(sync, formatTableName(table)))!;
+    },
   };
 }
 
@@ -121,7 +129,7 @@ const gone = (file: string, table: string): TidemarkError =>
 const missedMax = 50;
 
 /** Numbers of files before the current one that its log does not name: too old, or of attempts that died. */
-export function metadataFilesBefore({ version, metadata }: LoadedTable): number[] {
+function metadataFilesBefore({ version, metadata }: LoadedTable): number[] {
   const numberOf = (file: string): number => Number(/v([0-9]+)\.metadata\.json$/.exec(file)?.[1]);
   const log = metadata['metadata-log'] ?? [];
   const kept = new Set(log.map((entry) => numberOf(entry['metadata-file'])));

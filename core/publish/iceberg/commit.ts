@@ -1,36 +1,24 @@
 /** A run's files as a snapshot of a table: what is written before the catalog is asked. */
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import { sha256Of } from '../../objects/checksum.ts';
-import { inParallel } from '../../parallel.ts';
 import type { TableName } from '../../sources/source.ts';
 import type { LoadedTable } from '../catalogs/catalog.ts';
-import {
-  type DataFile,
-  type ManifestEntry,
-  type ManifestFile,
-  status,
-  writeManifest,
-  writeManifestList,
-} from './manifest.ts';
-import {
-  currentSchema,
-  currentSnapshot,
-  defaultSpec,
-  type SortField,
-  type TableMetadata,
-} from './metadata.ts';
-import { entriesOf, liveManifestsOf, type Places } from './read.ts';
+import type { DataFile } from './manifest.ts';
+import { writeManifestList } from './manifest.ts';
+import { currentSnapshot, type Snapshot, type SortField, type TableMetadata } from './metadata.ts';
+import type { Places } from './read.ts';
 import type { IcebergField } from './schema.ts';
+import { appending, overwriting, putAvro, rowsOf, type Writing } from './snapshot-manifests.ts';
 import {
   type Keep,
   liveSnapshots,
   newTable,
   nextTime,
-  summaryKeys,
+  ours,
   summaryOf,
   withFields,
   withoutExpired,
   withPrevious,
+  withProperties,
   withSnapshot,
   withSort,
 } from './table.ts';
@@ -49,66 +37,19 @@ export type Addition = {
   readonly keep: Keep;
 };
 
-/** Entries a manifest: readers open several at once. */
-const entriesMax = 2_000;
-const requestsMax = 8;
-
 /** A run makes one snapshot of a table, whoever commits it and however often it is tried. 48 bits: exact as a number. */
-const snapshotId = ({ sync, run, table }: Addition): number =>
+export const snapshotId = ({ sync, run, table }: Pick<Addition, 'sync' | 'run' | 'table'>): number =>
   createHash('sha256')
     .update(JSON.stringify([sync, run, table.schema, table.table]))
     .digest()
     .readUIntBE(0, 6);
-
-/** @param name unique to this try @returns its URL */
-async function putAvro(
-  { store, keys }: Places,
-  { table, run }: Addition,
-  name: string,
-  body: Buffer,
-): Promise<string> {
-  const key = keys.manifestOf(table, run, name);
-  await store.put(key, body, sha256Of([body]), { mediaType: 'application/avro' });
-  return `s3://${store.bucket}/${key}`;
-}
-
-const inGroups = <T>(items: readonly T[]): T[][] =>
-  Array.from({ length: Math.ceil(items.length / entriesMax) }, (_, group) =>
-    items.slice(group * entriesMax, (group + 1) * entriesMax),
-  );
-
-/** What is live in the table, as entries that take it away. */
-async function deletions(places: Places, metadata: TableMetadata, id: number): Promise<ManifestEntry[]> {
-  const entries: ManifestEntry[] = [];
-  const manifests = await liveManifestsOf(places, currentSnapshot(metadata));
-  await inParallel(manifests, requestsMax, async (manifest) => {
-    // the rest is other programs' (files of deletions, partitions): it goes with the manifests that name it
-    if (manifest.content !== 0 || manifest.partition_spec_id !== metadata['default-spec-id']) return;
-    for (const entry of await entriesOf(places, manifest)) {
-      if (entry.status === status.deleted) continue;
-      entries.push({
-        status: status.deleted,
-        snapshot_id: id,
-        sequence_number: entry.sequence_number ?? manifest.sequence_number,
-        file_sequence_number: entry.file_sequence_number ?? manifest.sequence_number,
-        data_file: entry.data_file,
-      });
-    }
-  });
-  return entries;
-}
-
-const sum = <T>(items: readonly T[], of: (item: T) => number): number =>
-  items.reduce((total, item) => total + of(item), 0);
-
-const rowsOf = (entries: readonly ManifestEntry[]): number =>
-  sum(entries, ({ data_file }) => Number(data_file.record_count));
 
 /**
  * Writes the manifests and the list of the run's snapshot on top of the table as it was loaded. Nothing names them yet:
  * what a try leaves that loses against another one is swept.
  *
  * @param loaded null: there is no table
+ * @param parent on which snapshot of the table; undefined: as if there were none
  * @returns the metadata in which the snapshot is the one that readers see
  */
 export async function withAddition(
@@ -116,77 +57,65 @@ export async function withAddition(
   loaded: LoadedTable | null,
   addition: Addition,
   nowMs: number,
+  parent: Snapshot | undefined = loaded ? currentSnapshot(loaded.metadata) : undefined,
 ): Promise<TableMetadata> {
-  const { sync, run, table, fields, sort, files, operation, keep } = addition;
+  const { sync, run, table, fields, sort, files, operation } = addition;
   const about = { uuid: randomUUID(), location: places.keys.location(table), properties: {} };
-  const base = withSort(withFields(loaded?.metadata ?? newTable(about, fields, nowMs), fields), sort);
-  const id = snapshotId(addition);
-  const sequenceNumber = base['last-sequence-number'] + 1;
-  const attempt = randomBytes(4).toString('hex');
-
-  const added = files.map(
-    (data_file): ManifestEntry => ({
-      status: status.added,
-      snapshot_id: id,
-      // null: the manifest's own
-      sequence_number: null,
-      file_sequence_number: null,
-      data_file: { ...data_file, sort_order_id: base['default-sort-order-id'] },
-    }),
-  );
-  const groups = inGroups([
-    ...added,
-    ...(operation === 'overwrite' ? await deletions(places, base, id) : []),
-  ]);
-  const manifests: ManifestFile[] = [];
-  await inParallel(groups.entries(), requestsMax, async ([at, entries]) => {
-    const body = writeManifest(entries, currentSchema(base)!, defaultSpec(base)!);
-    const of = (wanted: number) => entries.filter((entry) => entry.status === wanted);
-    manifests[at] = {
-      manifest_path: await putAvro(places, addition, `${attempt}-m${at}`, body),
-      manifest_length: body.length,
-      partition_spec_id: base['default-spec-id'],
-      content: 0,
-      sequence_number: sequenceNumber,
-      // of what is live: it is all new
-      min_sequence_number: sequenceNumber,
-      added_snapshot_id: id,
-      added_files_count: of(status.added).length,
-      existing_files_count: 0,
-      deleted_files_count: of(status.deleted).length,
-      added_rows_count: rowsOf(of(status.added)),
-      existing_rows_count: 0,
-      deleted_rows_count: rowsOf(of(status.deleted)),
-      partitions: [],
-      key_metadata: null,
-    };
-  });
-  if (operation === 'append') manifests.push(...(await liveManifestsOf(places, currentSnapshot(base))));
-
-  const parent = currentSnapshot(base);
+  const grown = withSort(withFields(loaded?.metadata ?? newTable(about, fields, nowMs), fields), sort);
+  const base = withProperties(grown, { [ours.sync]: sync, [ours.run]: run });
+  const writing: Writing = {
+    ...{ places, table, run, base },
+    attempt: randomBytes(4).toString('hex'),
+    snapshotId: snapshotId(addition),
+    sequenceNumber: base['last-sequence-number'] + 1,
+  };
+  const { manifests, own } =
+    operation === 'overwrite'
+      ? await overwriting(writing, files, parent)
+      : { manifests: await appending(writing, files, parent), own: null };
   const list = writeManifestList(manifests, {
-    id,
+    id: writing.snapshotId,
     parent: parent?.['snapshot-id'] ?? null,
-    sequenceNumber,
+    sequenceNumber: writing.sequenceNumber,
   });
   const counts = {
     files: files.length,
-    rows: rowsOf(added),
-    bytes: sum(files, (file) => Number(file.file_size_in_bytes)),
+    rows: rowsOf(files),
+    bytes: files.reduce((total, file) => total + Number(file.file_size_in_bytes), 0),
   };
-  const next = withSnapshot(base, {
-    'snapshot-id': id,
+  const staged: Snapshot = {
+    'snapshot-id': writing.snapshotId,
     ...(parent && { 'parent-snapshot-id': parent['snapshot-id'] }),
-    'sequence-number': sequenceNumber,
+    'sequence-number': writing.sequenceNumber,
     'timestamp-ms': nextTime(base, nowMs),
-    summary: summaryOf(base, operation, counts, {
-      [summaryKeys.sync]: sync,
-      [summaryKeys.run]: run,
+    summary: summaryOf(parent, operation, counts, {
+      [ours.sync]: sync,
+      [ours.run]: run,
+      ...(own !== null && { [ours.manifests]: `${writing.attempt} ${own}` }),
       'engine-name': 'tidemark',
     }),
-    'manifest-list': await putAvro(places, addition, `${attempt}-list`, list),
+    'manifest-list': await putAvro(writing, 'list', list),
     'schema-id': base['current-schema-id'],
-  });
-  const kept = withoutExpired(next, liveSnapshots(next, keep, nowMs));
-  return loaded ? withPrevious(kept, loaded.file, loaded.metadata['last-updated-ms']) : kept;
+  };
+  const next = withoutOld(base, staged, addition, nowMs);
+  return loaded ? withPrevious(next, loaded.file, loaded.metadata['last-updated-ms']) : next;
+}
+
+/**
+ * A snapshot is added, and those expire that need not be kept. After appends, which have their files in common, only when
+ * they are a fifth of all: to see which files nothing names any more, the lists of all others are read.
+ */
+function withoutOld(
+  base: TableMetadata,
+  snapshot: Snapshot,
+  { operation, keep }: Addition,
+  nowMs: number,
+): TableMetadata {
+  const all = withSnapshot(base, snapshot);
+  const live = liveSnapshots(all, keep, nowMs);
+  const count = (all.snapshots ?? []).length;
+  const expired = count - live.size;
+  if (expired === 0 || (operation === 'append' && expired * 5 < count)) return all;
+  const summary = { ...snapshot.summary, [ours.expired]: String(expired) };
+  return withoutExpired(withSnapshot(base, { ...snapshot, summary }), live);
 }

@@ -2,8 +2,16 @@
 import { TidemarkError } from '../../errors.ts';
 import type { Keys } from '../../objects/keys.ts';
 import type { ObjectStore } from '../../objects/store.ts';
-import { type ManifestEntry, type ManifestFile, readManifest, readManifestList } from './manifest.ts';
+import { inParallel } from '../../parallel.ts';
+import type { TableName } from '../../sources/source.ts';
+import { type ManifestEntry, type ManifestFile, readManifest, readManifestList, status } from './manifest.ts';
 import type { Snapshot } from './metadata.ts';
+import { ours } from './table.ts';
+
+const requestsMax = 8;
+
+/** What a manifest's entries take from it where they do not say it themselves. */
+export type Inherited = Pick<ManifestFile, 'added_snapshot_id' | 'sequence_number'>;
 
 export type Places = { readonly store: ObjectStore; readonly keys: Keys };
 
@@ -54,3 +62,35 @@ export const entriesOf = (places: Places, manifest: ManifestFile): Promise<Manif
       throw new Error(`it has ${body.length} bytes, its list says ${manifest.manifest_length}`);
     return readManifest(body);
   });
+
+/**
+ * The live entries of a snapshot in which everything is its own run's, without a look into its list; each with what the
+ * list would say of its manifest. null: it is no such snapshot.
+ */
+export async function ownEntriesOf(
+  places: Places,
+  table: TableName,
+  snapshot: Snapshot,
+): Promise<[Inherited, ManifestEntry][] | null> {
+  const run = snapshot.summary[ours.run];
+  const [attempt, count] = snapshot.summary[ours.manifests]?.split(' ') ?? [];
+  if (!run || !attempt || !count) return null;
+  const { keys, store } = places;
+  const manifest = {
+    added_snapshot_id: snapshot['snapshot-id'],
+    sequence_number: snapshot['sequence-number'],
+  };
+  const found: [Inherited, ManifestEntry][][] = [];
+  await inParallel(Array(Number(count)).keys(), requestsMax, async (at) => {
+    const url = `s3://${store.bucket}/${keys.manifestOf(table, run, `${attempt}-m${at}`)}`;
+    const entries = await read(places, url, readManifest);
+    found[at] = entries.flatMap((entry) => (entry.status === status.added ? [[manifest, entry]] : []));
+  });
+  const files = found.flat();
+  const total = Number(snapshot.summary['total-data-files']);
+  if (files.length === total) return files;
+  throw new TidemarkError(
+    'ProtocolViolation',
+    `${snapshot['manifest-list']}: its manifests hold ${files.length} data files, the snapshot's summary says ${total}`,
+  );
+}

@@ -2,7 +2,6 @@
 import type { Long } from './avro.ts';
 import {
   currentSchema,
-  currentSnapshot,
   type Operation,
   type Snapshot,
   type SortField,
@@ -18,8 +17,18 @@ export const mainBranch = 'main';
 /** Metadata files before the current one that are kept, and named in its log. */
 export const previousMax = 10;
 
-/** Under which names a snapshot's summary says whose it is: a repeated commit finds itself by them. */
-export const summaryKeys = { sync: 'tidemark.sync', run: 'tidemark.run' } as const;
+/**
+ * Under which names a snapshot's summary says whose it is, and a table's properties whose the table is and which run was
+ * published last: a repeated commit finds itself by them, also after its snapshot has expired. `manifests` saves an
+ * overwrite the look into the list of what it replaces.
+ */
+export const ours = {
+  sync: 'tidemark.sync',
+  run: 'tidemark.run',
+  manifests: 'tidemark.manifests',
+  /** how many snapshots the commit has let expire: what only they named may be swept */
+  expired: 'tidemark.expired',
+} as const;
 
 /** Iceberg keeps this id for files without an order. */
 const unsorted = 0;
@@ -56,8 +65,16 @@ export function newTable(
 const lastId = (fields: readonly IcebergField[], before: number): number =>
   fields.reduce((last, { id }) => Math.max(last, id), before);
 
-/** Makes these fields the current schema. Snapshots before it keep theirs. */
-export function withFields(metadata: TableMetadata, fields: readonly IcebergField[]): TableMetadata {
+/**
+ * Makes these fields the current schema. Snapshots before it keep theirs. A field that is new to a table, or has once been
+ * optional, is optional: files that are there may lack it.
+ */
+export function withFields(metadata: TableMetadata, wanted: readonly IcebergField[]): TableMetadata {
+  const current = new Map(currentSchema(metadata)?.fields.map((field) => [field.id, field]));
+  const isFirst = (metadata.snapshots ?? []).length === 0;
+  const fields = wanted.map((field) =>
+    isFirst || current.get(field.id)?.required ? field : { ...field, required: false },
+  );
   const known = metadata.schemas.find((schema) => sameFields(schema.fields, fields));
   if (known && known === currentSchema(metadata)) return metadata;
   const id = known?.['schema-id'] ?? 1 + Math.max(...metadata.schemas.map((schema) => schema['schema-id']));
@@ -86,7 +103,7 @@ export function withSort(metadata: TableMetadata, sort: SortField | null): Table
 /** What a snapshot adds up to, as its summary tells it. */
 export type Counts = { readonly files: number; readonly rows: number; readonly bytes: number };
 
-const countsOf = (snapshot: Snapshot | undefined): Counts => {
+export const countsOf = (snapshot: Snapshot | undefined): Counts => {
   const number = (name: string): number => Number(snapshot?.summary[name] ?? 0);
   return {
     files: number('total-data-files'),
@@ -95,19 +112,19 @@ const countsOf = (snapshot: Snapshot | undefined): Counts => {
   };
 };
 
-/** The summary of a snapshot that adds these files, and takes away those of the snapshot before it where it overwrites. */
+/** The summary of a snapshot that adds these files, and takes away those of its parent where it overwrites. */
 export function summaryOf(
-  metadata: TableMetadata,
+  parent: Snapshot | undefined,
   operation: Operation,
   added: Counts,
-  ours: Readonly<Record<string, string>>,
+  more: Readonly<Record<string, string>>,
 ): Snapshot['summary'] {
-  const before = countsOf(currentSnapshot(metadata));
+  const before = countsOf(parent);
   const replaces = operation === 'overwrite';
   const total = (of: keyof Counts): string => String(added[of] + (replaces ? 0 : before[of]));
   return {
     operation,
-    ...ours,
+    ...more,
     'added-data-files': String(added.files),
     'added-records': String(added.rows),
     'added-files-size': String(added.bytes),
@@ -126,24 +143,35 @@ export function summaryOf(
   };
 }
 
-/** Makes a snapshot the one that readers see. */
-export function withSnapshot(metadata: TableMetadata, snapshot: Snapshot): TableMetadata {
-  const id = snapshot['snapshot-id'];
-  const at = snapshot['timestamp-ms'];
-  return {
-    ...metadata,
-    'last-sequence-number': snapshot['sequence-number'],
-    'last-updated-ms': at,
-    'current-snapshot-id': id,
-    snapshots: [...(metadata.snapshots ?? []), snapshot],
-    // how long it keeps snapshots is its own business
-    refs: {
-      ...metadata.refs,
-      [mainBranch]: { ...metadata.refs?.[mainBranch], 'snapshot-id': id, type: 'branch' },
+/** Adds a snapshot, as the one that readers see. */
+export const withSnapshot = (metadata: TableMetadata, snapshot: Snapshot): TableMetadata =>
+  withCurrent(
+    {
+      ...metadata,
+      'last-sequence-number': snapshot['sequence-number'],
+      snapshots: [...(metadata.snapshots ?? []), snapshot],
     },
-    'snapshot-log': [...(metadata['snapshot-log'] ?? []), { 'timestamp-ms': at, 'snapshot-id': id }],
-  };
-}
+    snapshot['snapshot-id'],
+    snapshot['timestamp-ms'],
+  );
+
+/** Makes a snapshot of the table the one that readers see. */
+export const withCurrent = (metadata: TableMetadata, id: Long, atMs: number): TableMetadata => ({
+  ...metadata,
+  'last-updated-ms': atMs,
+  'current-snapshot-id': id,
+  // how long it keeps snapshots is the branch's own business
+  refs: {
+    ...metadata.refs,
+    [mainBranch]: { ...metadata.refs?.[mainBranch], 'snapshot-id': id, type: 'branch' },
+  },
+  'snapshot-log': [...(metadata['snapshot-log'] ?? []), { 'timestamp-ms': atMs, 'snapshot-id': id }],
+});
+
+export const withProperties = (
+  metadata: TableMetadata,
+  properties: Readonly<Record<string, string>>,
+): TableMetadata => ({ ...metadata, properties: { ...metadata.properties, ...properties } });
 
 /** Notes the metadata file that the next one follows on. */
 export function withPrevious(metadata: TableMetadata, file: string, updatedMs: number): TableMetadata {
@@ -157,7 +185,7 @@ export const nextTime = (metadata: TableMetadata, nowMs: number): number =>
 
 // --- retention ---------------------------------------------------------------------------------------------------
 
-/** At least so many of the newest snapshots are kept, and all that are younger than this. */
+/** At least so many of the newest snapshots are kept, and all that were the current one within so many days. */
 export type Keep = { readonly snapshots: number; readonly days: number };
 
 const dayMs = 24 * 60 * 60 * 1000;
@@ -172,10 +200,12 @@ export function liveSnapshots(metadata: TableMetadata, keep: Keep, nowMs: number
     const youngMs = Math.max(keep.days * dayMs, reference['max-snapshot-age-ms'] ?? 0);
     const least = Math.max(keep.snapshots, reference['min-snapshots-to-keep'] ?? 0);
     let snapshot = snapshotOf(metadata, reference['snapshot-id']);
+    let replacedMs = Number.POSITIVE_INFINITY;
     for (let kept = 0; snapshot; kept++) {
-      const isYoung = now - snapshot['timestamp-ms'] < youngMs;
+      const isYoung = now - replacedMs < youngMs;
       if (kept > 0 && (reference.type === 'tag' || (kept >= least && !isYoung))) break;
       live.add(snapshot['snapshot-id']);
+      replacedMs = snapshot['timestamp-ms'];
       snapshot = snapshotOf(metadata, snapshot['parent-snapshot-id']);
     }
   }

@@ -83,7 +83,7 @@ export function asPlanned(catalog: CatalogTable, planned: TableDescription): Cat
   if (catalog.description.identity !== planned.identity)
     throw changed('it is another table than the one that was planned (dropped and made anew, or restored)');
   const columns = planned.columns.map((column): CatalogColumn => {
-    const now = catalog.columns.find((one) => one.id === column.id);
+    const now = catalog.columns.find((one) => one.id === (column.number ?? column.id));
     if (now === undefined) throw changed(`column ${column.name} is gone`);
     if (now.name !== column.name) throw changed(`column ${column.name} is now called ${now.name}`);
     if (now.sourceType !== column.sourceType || now.transfer !== column.transfer)

@@ -242,7 +242,7 @@ describe('publishing a table', () => {
         claimedBy: r1,
         snapshot: { ...snapshotOf(r1), publishedAt: 'first' },
         metadata: 1,
-        publishedRun: null,
+        publishedRun: r1,
         inCatalog: false,
         previousRun: null,
       });

@@ -60,7 +60,10 @@ function plan(
       fresh: asked.fresh ?? false,
       isOver: async () => asked.over ?? false,
     },
-    async (head) => void seen.rolled.push(head),
+    async (head) => {
+      seen.rolled.push(head);
+      return { lastColumnId: 0 };
+    },
     async (before) => void seen.swept.push(before),
   );
 }
@@ -246,6 +249,7 @@ describe('a table that cannot be planned', () => {
       { execution: 'E1', fresh: false, isOver: async () => false },
       async ({ table }) => {
         if (table === 'public.a') throw new TidemarkError('DefinitionInvalid', 'so it is');
+        return { lastColumnId: 0 };
       },
       async () => {},
     );

@@ -8,7 +8,8 @@ import { sha256Of } from '../../../core/objects/checksum.ts';
 import type { Keys } from '../../../core/objects/keys.ts';
 import type { ChunkOrder, Order } from '../../../core/plan/chunk-order.ts';
 import { planRun } from '../../../core/plan/plan-run.ts';
-import { type Pointer, rollForward } from '../../../core/publish/pointer.ts';
+import type { Pointer } from '../../../core/publish/pointer.ts';
+import { prepareTable } from '../../../core/publish/projections.ts';
 import { type PublishedRun, type PublishPlaces, publishRun } from '../../../core/publish/publish-run.ts';
 import { sweepStagingBefore } from '../../../core/publish/sweep.ts';
 import type { Embedded } from '../../support/embedded.ts';
@@ -76,7 +77,7 @@ part: { rows: ${sizes.part} }`,
         { ...places, source },
         definition,
         { execution: `E${++executions}`, fresh, isOver: async () => true },
-        (head) => rollForward(store, keys, sync, head),
+        (head) => prepareTable({ ledger, store, keys }, sync, head),
         (run) => sweepStagingBefore(store, keys, run),
       );
       if (result.status !== 'planned') throw new Error('skipped');

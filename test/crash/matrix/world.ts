@@ -6,7 +6,7 @@ import type { Definition } from '../../../core/definition/options.ts';
 import { type Keys, keysOf } from '../../../core/objects/keys.ts';
 import type { ChunkOrder, Order } from '../../../core/plan/chunk-order.ts';
 import { type PlannedRun, planRun } from '../../../core/plan/plan-run.ts';
-import { showHead } from '../../../core/publish/projections.ts';
+import { prepareTable } from '../../../core/publish/projections.ts';
 import { type PublishedRun, publishRun } from '../../../core/publish/publish-run.ts';
 import { sweepStagingBefore } from '../../../core/publish/sweep.ts';
 import type { Source } from '../../../core/sources/source.ts';
@@ -135,7 +135,7 @@ function worldIn(
               { ...places, source },
               definition,
               { execution, fresh, isOver },
-              (head) => showHead({ ledger, store, keys }, sync, head),
+              (head) => prepareTable({ ledger, store, keys }, sync, head),
               (run) => sweepStagingBefore(store, keys, run),
             ),
           ),

@@ -132,7 +132,8 @@ export const pointerBeforeHead: Sabotage = {
       ...places.ledger,
       async publishTable(ofSync, table, snapshot, metadata) {
         const head = (await places.ledger.tableHead(ofSync, table))!;
-        await rollForward(places.store, keys, sync, { ...head, version: head.version + 1, snapshot });
+        const next = { ...head, version: head.version + 1, snapshot, publishedRun: snapshot.run };
+        await rollForward(places.store, keys, sync, next, async () => ({ runs: [], files: [] }));
         return places.ledger.publishTable(ofSync, table, snapshot, metadata);
       },
     },

@@ -10,7 +10,7 @@ import type { Format } from '../../../core/formats/format.ts';
 import { keysOf, parseTarget } from '../../../core/objects/keys.ts';
 import type { ChunkOrder, Order } from '../../../core/plan/chunk-order.ts';
 import { type PlannedRun, planRun } from '../../../core/plan/plan-run.ts';
-import { showHead } from '../../../core/publish/projections.ts';
+import { prepareTable } from '../../../core/publish/projections.ts';
 import { publishRun } from '../../../core/publish/publish-run.ts';
 import { sweepStagingBefore } from '../../../core/publish/sweep.ts';
 import { memorySource, numberedRows } from '../../support/memory-source.ts';
@@ -82,7 +82,7 @@ part: { rows: 1 }`,
       { ledger, store, keys, source: memorySource(rowsByTable) },
       definition,
       { execution, fresh, isOver },
-      (head) => showHead({ ledger, store, keys }, sync, head),
+      (head) => prepareTable({ ledger, store, keys }, sync, head),
       (run) => sweepStagingBefore(store, keys, run),
       () => nowMsOf(execution),
     );

@@ -7,7 +7,7 @@ import type { Format } from '../../../core/formats/format.ts';
 import { type Keys, keysOf, parseTarget } from '../../../core/objects/keys.ts';
 import { checkOrder, type Order } from '../../../core/plan/chunk-order.ts';
 import { planRun } from '../../../core/plan/plan-run.ts';
-import { showHead } from '../../../core/publish/projections.ts';
+import { prepareTable } from '../../../core/publish/projections.ts';
 import { publishRun } from '../../../core/publish/publish-run.ts';
 import { sweepStagingBefore } from '../../../core/publish/sweep.ts';
 import type { Actor, Call, Calls } from './actors.ts';
@@ -110,7 +110,7 @@ export function invocations(world: World): Invocations {
           { ledger, store, keys, source },
           definition,
           { execution, fresh, isOver },
-          (head) => showHead({ ledger, store, keys }, definition.name, head),
+          (head) => prepareTable({ ledger, store, keys }, definition.name, head),
           (run) => sweepStagingBefore(store, keys, run),
           clockOf(actor),
         );

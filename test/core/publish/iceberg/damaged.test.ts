@@ -6,7 +6,7 @@ import { putText } from '../../../../core/objects/put-text.ts';
 import { planRun } from '../../../../core/plan/plan-run.ts';
 import { rollHintForward } from '../../../../core/publish/catalogs/ledger-catalog.ts';
 import { parseMetadata } from '../../../../core/publish/iceberg/metadata.ts';
-import { showHead } from '../../../../core/publish/projections.ts';
+import { prepareTable, showHead } from '../../../../core/publish/projections.ts';
 import { publishRun } from '../../../../core/publish/publish-run.ts';
 import { type Embedded, startEmbedded } from '../../../support/embedded.ts';
 import { headerOf, readAvroFile } from '../../../support/iceberg-reader.ts';
@@ -136,7 +136,7 @@ describe('version-hint.text', () => {
       { ...places, source },
       definition,
       { execution: 'E1', fresh: false, isOver: async () => true },
-      (head) => showHead({ ...embedded, keys }, sync, head),
+      (head) => prepareTable({ ...embedded, keys }, sync, head),
       async () => {},
     );
     const planned = await planning;

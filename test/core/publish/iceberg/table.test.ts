@@ -239,7 +239,7 @@ describe('summaryOf', () => {
   });
 
   test('an overwrite takes away what was there', () => {
-    expect(summaryOf(before, 'overwrite', added, { 'tidemark.run': 'r' })).toMatchObject({
+    expect(summaryOf(currentSnapshot(before), 'overwrite', added, { 'tidemark.run': 'r' })).toMatchObject({
       operation: 'overwrite',
       'tidemark.run': 'r',
       'added-data-files': '2',
@@ -255,7 +255,7 @@ describe('summaryOf', () => {
   });
 
   test('an append adds to it, and says nothing of deletions', () => {
-    const summary = summaryOf(before, 'append', added, {});
+    const summary = summaryOf(currentSnapshot(before), 'append', added, {});
     expect(summary).toMatchObject({
       'total-data-files': '7',
       'total-records': '60',
@@ -265,7 +265,7 @@ describe('summaryOf', () => {
   });
 
   test('every value is a string', () => {
-    for (const value of Object.values(summaryOf(before, 'overwrite', added, {})))
+    for (const value of Object.values(summaryOf(currentSnapshot(before), 'overwrite', added, {})))
       expect(value).toBeTypeOf('string');
   });
 });

@@ -1,0 +1,18 @@
+import type { Ledger } from '../../ledger/ledger.ts';
+import type { Keys } from '../../objects/keys.ts';
+import type { ObjectStore } from '../../objects/store.ts';
+import type { Catalog, TableCatalog } from './catalog.ts';
+import { followedCatalog } from './followed-catalog.ts';
+import { ledgerCatalog } from './ledger-catalog.ts';
+
+export type PublishPlaces = {
+  readonly ledger: Ledger;
+  readonly store: ObjectStore;
+  readonly keys: Keys;
+  /** the catalog beside the ledger, where there is one */
+  readonly catalog?: TableCatalog | undefined;
+};
+
+/** Who says which snapshot is a table's. */
+export const catalogOf = ({ ledger, store, keys, catalog }: PublishPlaces, sync: string): Catalog =>
+  catalog ? followedCatalog(catalog, ledger, sync) : ledgerCatalog(ledger, store, keys, sync);

@@ -44,7 +44,8 @@ export function mapStore(bucket: string): MapStore {
     async *list(prefix, before) {
       for (const key of keysUnder(prefix)) {
         if (before !== undefined && key >= before) return;
-        yield { key, size: objects.get(key)!.length };
+        const found = objects.get(key);
+        if (found) yield { key, size: found.length };
       }
     },
     async *listFolders(prefix) {

@@ -1,11 +1,6 @@
 /** The Glue Data Catalog by the real SDK, against a server that speaks Glue's protocol. */
-import {
-  CreateDatabaseCommand,
-  CreateTableCommand,
-  type Table,
-  UpdateTableCommand,
-} from '@aws-sdk/client-glue';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { CreateDatabaseCommand, type Table, UpdateTableCommand } from '@aws-sdk/client-glue';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { putText } from '../../../../core/objects/put-text.ts';
 import type { LoadedTable } from '../../../../core/publish/catalogs/catalog.ts';
 import { metadataText } from '../../../../core/publish/iceberg/metadata.ts';
@@ -18,7 +13,6 @@ import {
   fields,
   glueAt,
   idsIn,
-  keys,
   location,
   orders,
   outcomeOf,
@@ -40,9 +34,9 @@ const load = async (): Promise<LoadedTable> => (await glue.catalog.load(orders))
 const inGlue = (): Table => server.glue.table(database, 'orders')!;
 const operations = (): string[] => server.calls.map(({ operation }) => operation);
 
-/** Snapshots 1 to `last`, one commit each. */
-async function history(last: number): Promise<LoadedTable> {
-  for (let id = 1; id <= last; id++) {
+/** Commits snapshots, one after the other. */
+async function history(...ids: readonly number[]): Promise<LoadedTable> {
+  for (const id of ids) {
     const seen = await glue.catalog.load(orders);
     expect(await glue.catalog.commit(orders, seen, withNext(seen, id))).toBe('committed');
   }
@@ -91,11 +85,11 @@ describe('a table', () => {
 
   test('goes from version to version, each with the next number, and none is archived', async () => {
     const first = await history(1);
-    const third = await history(3);
-    expect(third.version).toBe('2'.replace('2', '3'));
-    expect(third.file).toContain('/00003-');
-    expect(idsIn(third.metadata)).toEqual([1, 1, 2, 3]);
-    expect(third.metadata['metadata-log']).toHaveLength(3);
+    const third = await history(2, 3);
+    expect(third.version).toBe('2');
+    expect(third.file).toContain('/00002-');
+    expect(idsIn(third.metadata)).toEqual([1, 2, 3]);
+    expect(third.metadata['metadata-log']).toHaveLength(2);
     expect(third.metadata['metadata-log']![0]).toMatchObject({ 'metadata-file': first.file });
     expect(server.glue.archived(database, 'orders')).toEqual([]);
     expect(inGlue().Parameters).toMatchObject({
@@ -172,7 +166,7 @@ async function makeAnew(): Promise<void> {
 describe('a commit is refused, and changes nothing', () => {
   test('where the table has changed since it was seen', async () => {
     const seen = await history(1);
-    await history(1);
+    await history(2);
     const before = inGlue();
     expect(await glue.catalog.commit(orders, seen, withNext(seen, 7))).toBe('changed');
     expect(inGlue()).toEqual(before);

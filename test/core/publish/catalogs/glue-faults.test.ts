@@ -148,12 +148,11 @@ const requestHandler = {
   },
 };
 
-/** Sweeps what it may, also while others write. */
-async function sweep(catalog: TableCatalog, store: ObjectStore): Promise<void> {
+/** Sweeps what it may, also while others write. @param objects behind the store, in the order in which they came */
+async function sweep(catalog: TableCatalog, store: ObjectStore, objects: MapStore): Promise<void> {
   const loaded = (await catalog.load(orders))!;
-  const found: string[] = [];
-  for await (const { key } of store.list(keys.metadataOf(orders))) found.push(key);
-  await store.delete(oldMetadataFiles(loaded, found));
+  await world.schedule.turn();
+  await store.delete(oldMetadataFiles(loaded, [...objects.objects.keys()]));
 }
 
 async function simulate(seed: number, client: GlueClient): Promise<{ store: MapStore; swept: number }> {
@@ -175,7 +174,7 @@ async function simulate(seed: number, client: GlueClient): Promise<{ store: MapS
         await publish(catalog, id);
         if (random() < 0.7) continue;
         const files = objects.objects.size;
-        await sweep(catalog, store).catch((error: unknown) => {
+        await sweep(catalog, store, objects).catch((error: unknown) => {
           if (!(error instanceof TidemarkError) || error.code !== 'CatalogUnavailable') throw error;
         });
         swept += Math.max(0, files - objects.objects.size);
@@ -187,7 +186,7 @@ async function simulate(seed: number, client: GlueClient): Promise<{ store: MapS
   const { metadata } = (await glueCatalog(client, objects, keys, database, ({ table }) => table).load(
     orders,
   ))!;
-  expect([...idsIn(metadata)].sort(), `seed ${seed}`).toEqual([1, 11, 12, 13, 2]);
+  expect([...idsIn(metadata)].sort()).toEqual([1, 11, 12, 13, 2]);
   return { store: objects, swept };
 }
 
@@ -196,7 +195,9 @@ test(`two writers, and attempts of one of them, on one table: ${seeds} seeds, no
   let lost = 0;
   let swept = 0;
   for (let seed = 1; seed <= seeds; seed++) {
-    const ended = await simulate(seed, client);
+    const ended = await simulate(seed, client).catch((cause: unknown) => {
+      throw new Error(`seed ${seed}`, { cause });
+    });
     swept += ended.swept;
     lost += ended.store.objects.size - 5;
   }

@@ -286,6 +286,7 @@ describe('tables in a role', () => {
     bucketKeyArn: null,
     stateMachineArn: statesArn,
     executionsArn: `${statesArn}:*`,
+    glue: null,
     source: [],
   };
 

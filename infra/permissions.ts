@@ -161,19 +161,22 @@ export function planPermissions(territory: Territory): PolicyStatement[] {
   const tables = territory.patterns;
   const staged = stagedOfSync(keys);
   const tablePlans = tablePlansOf(keys);
-  const manifests = tables.map((table) => `${table}/manifests/*`);
   const pointers = tables.flatMap((table) => [
     `${table}/current.json`,
     `${table}/metadata/version-hint.text`,
   ]);
-  // what a catalog names as a table's state
-  const metadata = territory.glue ? tables.map((table) => `${table}/metadata/*.metadata.json`) : [];
+  // what the pointers are made of
+  const known = tables.flatMap((table) => [
+    `${table}/manifests/*`,
+    `${table}/current.json`,
+    `${table}/metadata/*`,
+  ]);
   return [
     onLedger(territory, itemsOfSync(territory), ['GetItem', 'PutItem', 'UpdateItem']),
-    onObjects(territory, 'GetObject', [tablePlans, ...manifests, ...pointers, ...metadata]),
+    onObjects(territory, 'GetObject', [tablePlans, ...known]),
     onObjects(territory, 'PutObject', [tablePlans, keys.plan('*', '*'), ...pointers]),
     onObjects(territory, 'DeleteObject', [staged]),
-    seeing(territory, [staged, tablePlans, ...manifests, ...pointers, ...metadata]),
+    seeing(territory, [staged, tablePlans, ...known]),
     ...withBucketKey(territory),
     ...onGlueTables(territory, ['GetTable']),
     allow(['states:DescribeExecution'], [territory.executionsArn]),

@@ -14,5 +14,7 @@ export type PublishPlaces = {
 };
 
 /** Who says which snapshot is a table's. */
-export const catalogOf = ({ ledger, store, keys, catalog }: PublishPlaces, sync: string): Catalog =>
-  catalog ? followedCatalog(catalog, ledger, sync) : ledgerCatalog(ledger, store, keys, sync);
+export function catalogOf({ ledger, store, keys, catalog }: PublishPlaces, sync: string): Catalog {
+  const ledgers = ledgerCatalog(ledger, store, keys, sync);
+  return catalog ? followedCatalog(catalog, ledgers, ledger, sync) : ledgers;
+}

@@ -24,7 +24,7 @@ import type { ObjectStore } from '../../objects/store.ts';
 import type { TableName } from '../../sources/source.ts';
 import type { TableCatalog } from './catalog.ts';
 import { tableInput } from './glue-table.ts';
-import { readMetadataFile, writeMetadataFile } from './metadata-files.ts';
+import { oldMetadataFiles, readMetadataFile, writeMetadataFile } from './metadata-files.ts';
 
 /** A network that swallows requests (a VPC without an endpoint for Glue) is an error after some of these, not silence. */
 const requestHandler = { connectionTimeout: 10_000, requestTimeout: 20_000, throwOnRequestTimeout: true };
@@ -175,6 +175,14 @@ export function glueCatalog(
       if (!found) return null;
       const { version, file } = found;
       return { metadata: await readMetadataFile(store, keys, table, placeOf(table), file), version, file };
+    },
+
+    async oldMetadataFiles(table, loaded) {
+      const folder = keys.metadataOf(table);
+      const beside: string[] = [];
+      // numbers below 200,000: what begins with a run's year comes after them
+      for await (const { key } of store.list(folder, `${folder}2`)) beside.push(key);
+      return oldMetadataFiles(loaded, beside);
     },
 
     async commit(table, seen, next) {

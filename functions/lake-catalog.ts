@@ -1,3 +1,4 @@
+import type { GlueClientConfig } from '@aws-sdk/client-glue';
 import { lakeName } from '../core/definition/lake-name.ts';
 import type { Definition } from '../core/definition/options.ts';
 import { formatTableName, parseTableName } from '../core/definition/table-name.ts';
@@ -13,18 +14,22 @@ export function lakeNames({ tables }: Definition): (table: TableName) => string 
   return (table) => lakeName(table, others.get(formatTableName(table)));
 }
 
-/** The catalog beside the ledger that a definition names; undefined: the ledger is the catalog. */
+/**
+ * The catalog beside the ledger that a definition names; undefined: the ledger is the catalog.
+ * @param account where it is not the environment that says region and credentials
+ */
 export function lakeCatalog(
   definition: Definition,
   store: ObjectStore,
   keys: Keys,
+  account: Pick<GlueClientConfig, 'region' | 'credentials'> = {},
 ): TableCatalog | undefined {
   const { catalog } = definition.target;
   switch (catalog.type) {
     case 'ledger':
       return undefined;
     case 'glue':
-      return glueCatalog(glueClient(), store, keys, catalog.database, lakeNames(definition));
+      return glueCatalog(glueClient(account), store, keys, catalog.database, lakeNames(definition));
     case 'rest':
       return undefined;
   }

@@ -62,4 +62,15 @@ export interface TableCatalog {
   load(table: TableName): Promise<LoadedTable | null>;
   /** Makes `next` the table's metadata IF the table is as `seen`; null: IF there is none, which makes it. */
   commit(table: TableName, seen: LoadedTable | null, next: TableMetadata): Promise<'committed' | 'changed'>;
+  /**
+   * The same for several tables, which are there, in one step: all of them or none.
+   * @returns `changed`: at least one is another one by now; `unsupported`: this catalog does not do it
+   */
+  commitTogether?(changes: readonly TableChange[]): Promise<'committed' | 'changed' | 'unsupported'>;
 }
+
+export type TableChange = {
+  readonly table: TableName;
+  readonly seen: LoadedTable;
+  readonly next: TableMetadata;
+};

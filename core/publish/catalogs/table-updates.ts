@@ -98,7 +98,7 @@ function* tableUpdates(before: TableMetadata | null, next: TableMetadata): Gener
 const addedLast = -1;
 
 /**
- * What is new in a list of numbered things of which one is the current one, which comes last.
+ * What is new in a list of numbered things of which one is the current one.
  * @returns the current one's number, as an update names it: null where it stays
  */
 function additions<T>(
@@ -109,9 +109,9 @@ function additions<T>(
 ): { added: T[]; select: number | null } {
   const known = new Set(before?.map(idOf));
   const added = next.filter((one) => !known.has(idOf(one)));
-  added.sort((a, b) => Number(idOf(a) === current.next) - Number(idOf(b) === current.next));
   if (before && current.before === current.next) return { added, select: null };
-  return { added, select: known.has(current.next) ? current.next : addedLast };
+  const last = added.at(-1);
+  return { added, select: last && idOf(last) === current.next ? addedLast : current.next };
 }
 
 function* schemaUpdates(before: TableMetadata | null, next: TableMetadata): Generator<TableUpdate> {

@@ -1,0 +1,65 @@
+/** Tables, and what becomes of them, for the tests of the REST catalog: metadata alone, no file is written. */
+import { keysOf } from '../../../../core/objects/keys.ts';
+import type { RestCatalogOptions } from '../../../../core/publish/catalogs/rest-catalog.ts';
+import { restCatalog } from '../../../../core/publish/catalogs/rest-catalog.ts';
+import type { SortField, TableMetadata } from '../../../../core/publish/iceberg/metadata.ts';
+import type { IcebergField } from '../../../../core/publish/iceberg/schema.ts';
+import {
+  newTable,
+  nextTime,
+  summaryOf,
+  withFields,
+  withSnapshot,
+  withSort,
+} from '../../../../core/publish/iceberg/table.ts';
+
+export const a = { schema: 'public', table: 'a' };
+export const b = { schema: 'public', table: 'b' };
+export const keys = keysOf({ bucket: 'lake', prefix: 'shop/' }, 'shop');
+
+export const field = (id: number, name: string): IcebergField => ({ id, name, type: 'long', required: true });
+export const by = (id: number): SortField => ({
+  'source-id': id,
+  transform: 'identity',
+  direction: 'asc',
+  'null-order': 'nulls-first',
+});
+
+/** Its columns' ids have a gap, as after a column was dropped at the source. */
+export const empty = (table = a): TableMetadata =>
+  withSort(
+    withFields(
+      newTable(
+        {
+          uuid: '6b2bd5d3-3b0f-4a9c-8a2e-0d0f1c2b3a4d',
+          location: keys.location(table),
+          properties: { p: '1' },
+        },
+        [field(1, 'id'), field(3, 'n')],
+        1_700_000_000_000,
+      ),
+      [field(1, 'id'), field(3, 'n')],
+    ),
+    by(1),
+  );
+
+const none = { files: 0, rows: 0, bytes: 0 };
+
+/** With one more snapshot, which readers see. */
+export function plus(metadata: TableMetadata, id: number | bigint, run = 'r'): TableMetadata {
+  const parent = metadata['current-snapshot-id'];
+  return withSnapshot(metadata, {
+    'snapshot-id': id,
+    ...(parent !== undefined && parent !== null && parent !== -1 && { 'parent-snapshot-id': parent }),
+    'sequence-number': metadata['last-sequence-number'] + 1,
+    'timestamp-ms': nextTime(metadata, 1_700_000_000_000),
+    summary: summaryOf(metadata, 'append', none, { 'tidemark.run': run }),
+    'manifest-list': `${metadata.location}/metadata/${id}-list.avro`,
+    'schema-id': metadata['current-schema-id'],
+  });
+}
+
+export const catalogAt = (
+  options: Partial<RestCatalogOptions> & { uri: string },
+  fetch?: typeof globalThis.fetch,
+) => restCatalog({ namespace: 'shop', ...options }, keys, ({ table }) => table, fetch);

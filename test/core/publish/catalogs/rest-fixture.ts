@@ -1,5 +1,5 @@
 /** Tables, and what becomes of them, for the tests of the REST catalog: metadata alone, no file is written. */
-import { keysOf } from '../../../../core/objects/keys.ts';
+import { type Keys, keysOf } from '../../../../core/objects/keys.ts';
 import type { RestCatalogOptions } from '../../../../core/publish/catalogs/rest-catalog.ts';
 import { restCatalog } from '../../../../core/publish/catalogs/rest-catalog.ts';
 import type { SortField, TableMetadata } from '../../../../core/publish/iceberg/metadata.ts';
@@ -62,4 +62,8 @@ export function plus(metadata: TableMetadata, id: number | bigint, run = 'r'): T
 export const catalogAt = (
   options: Partial<RestCatalogOptions> & { uri: string },
   fetch?: typeof globalThis.fetch,
-) => restCatalog({ namespace: 'shop', ...options }, keys, ({ table }) => table, fetch);
+  its: Keys = keys,
+) => {
+  const { uri, warehouse, sign, token } = options;
+  return restCatalog({ namespace: 'shop', uri, warehouse, sign, token }, its, ({ table }) => table, fetch);
+};

@@ -63,7 +63,9 @@ describe('a table', () => {
     const { metadata, version, file } = (await catalog.load(a))!;
     expect(file).toMatch(/^s3:\/\/lake\/shop\/public\.a\/metadata\/00000-/);
     expect(version).toBe(file);
-    const { 'table-uuid': _, 'last-updated-ms': __, ...rest } = next;
+    const { 'table-uuid': uuid, 'last-updated-ms': _, ...rest } = next;
+    // the one that the server has staged
+    expect(metadata['table-uuid']).not.toBe(uuid);
     expect(metadata).toMatchObject(rest);
   });
 
@@ -134,6 +136,27 @@ describe('a commit', () => {
       const { server, catalog, seen } = await withTable();
       await asAnother(server, seen, of(seen.metadata));
       expect(await catalog.commit(a, seen, plus(seen.metadata, 3))).toBe('changed');
+    }
+  });
+
+  test('without a snapshot of its own is told so, too: one that goes back, one that sets a tag', async () => {
+    for (const of of [
+      (metadata: TableMetadata) => ({
+        ...metadata,
+        'current-snapshot-id': 1,
+        refs: { main: { type: 'branch' as const, 'snapshot-id': 1 } },
+      }),
+      (metadata: TableMetadata) => ({
+        ...metadata,
+        refs: { ...metadata.refs, v1: { type: 'tag' as const, 'snapshot-id': 1 } },
+      }),
+    ]) {
+      const { server, catalog, seen } = await withTable();
+      await asAnother(server, seen, plus(seen.metadata, 2));
+      const now = (await catalog.load(a))!;
+      await asAnother(server, now, plus(now.metadata, 3));
+      expect(await catalog.commit(a, now, of(now.metadata))).toBe('changed');
+      expect(server.table('shop.a')!.metadata['current-snapshot-id']).toBe(3);
     }
   });
 
@@ -282,7 +305,7 @@ describe('the configuration', () => {
       new Response(JSON.stringify({ overrides: { uri: 'http://other' }, defaults: {} }));
     await expect(catalogAt({ uri: 'https://catalog' }, fetch).load(a)).rejects.toMatchObject({
       code: 'CatalogRefused',
-      message: expect.stringContaining('https://'),
+      message: expect.stringContaining('names http://other as its address'),
     });
   });
 });

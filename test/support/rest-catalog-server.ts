@@ -268,10 +268,15 @@ function checkCaller({ token, sign }: RestCatalogSettings, request: ReceivedRequ
   if (problem) throw new RestFault(403, 'ForbiddenException', `${problem}\nThe Canonical String was …`);
 }
 
-/** As a server makes it: with ids of its own choice for the columns. */
+/** As Iceberg's own server makes it: with ids of its own choice for the columns, and just one order. */
 function newTable(body: Json, location: string): Json {
   const schema = body.schema as Json;
-  const fields = (schema.fields as Json[]).map((field, at) => ({ ...field, id: at + 1 }));
+  const before = schema.fields as Json[];
+  const fields = before.map((field, at) => ({ ...field, id: at + 1 }));
+  const order = ((body['write-order'] as Json).fields as Json[]).map((one) => ({
+    ...one,
+    'source-id': 1 + before.findIndex(({ id }) => id === one['source-id']),
+  }));
   const spec = { action: 'add-spec', spec: { 'spec-id': 0, fields: [] } };
   return applied(
     null,
@@ -282,7 +287,7 @@ function newTable(body: Json, location: string): Json {
       { action: 'add-schema', schema: { ...schema, 'schema-id': 0, fields } },
       { action: 'set-current-schema', 'schema-id': -1 },
       ...[spec, { action: 'set-default-spec', 'spec-id': -1 }],
-      { action: 'add-sort-order', 'sort-order': { 'order-id': 0, fields: [] } },
+      { action: 'add-sort-order', 'sort-order': { 'order-id': Math.min(1, order.length), fields: order } },
       { action: 'set-default-sort-order', 'sort-order-id': -1 },
     ],
     Date.now(),

@@ -24,10 +24,10 @@ export async function readPaths(
 ): Promise<RestPaths> {
   const query = warehouse === undefined ? '' : `?warehouse=${encodeURIComponent(warehouse)}`;
   const answer = await ask({ method: 'GET', url: new URL(`${trimmed(uri)}/v1/config${query}`) });
-  const { defaults, overrides, endpoints } = recordOf(answer.value);
-  const noConfig = recordOf(defaults) !== defaults && recordOf(overrides) !== overrides;
   if (answer.status !== 200 || answer.value === undefined) throw refusal(answer);
-  if (noConfig) throw refusal({ ...answer, value: undefined, said: '200 without a configuration' });
+  const { defaults, overrides, endpoints } = recordOf(answer.value);
+  if (defaults === undefined && overrides === undefined)
+    throw refusal({ ...answer, value: undefined, said: '200 without a configuration' });
   const option = (name: string): string | null => {
     const value = recordOf(overrides)[name] ?? recordOf(defaults)[name];
     return typeof value === 'string' && value !== '' ? value : null;

@@ -6,7 +6,6 @@ import {
   type Operation,
   type Snapshot,
   type SortField,
-  type SortOrder,
   snapshotOf,
   type TableMetadata,
 } from './metadata.ts';
@@ -86,9 +85,10 @@ const sameSort = (a: readonly SortField[], b: readonly SortField[]): boolean =>
 export function withSort(metadata: TableMetadata, sort: SortField | null): TableMetadata {
   const orders = metadata['sort-orders'];
   const fields = sort ? [sort] : [];
-  const isIt = (order: SortOrder): boolean => sameSort(order.fields, fields);
-  const found = sort ? orders.find(isIt)?.['order-id'] : unsorted;
-  const id = found ?? 1 + Math.max(...orders.map((order) => order['order-id']));
+  const found = orders.find((order) => sameSort(order.fields, fields))?.['order-id'];
+  // where another program has made the table, not even that of no order need be there
+  const next = sort ? 1 + Math.max(unsorted, ...orders.map((order) => order['order-id'])) : unsorted;
+  const id = found ?? next;
   return {
     ...metadata,
     'sort-orders': found === undefined ? [...orders, { 'order-id': id, fields }] : orders,

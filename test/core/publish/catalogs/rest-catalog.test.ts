@@ -232,6 +232,10 @@ describe('a server without staged tables', () => {
     const { metadata } = (await catalog.load(a))!;
     expect(metadata).toMatchObject({ 'current-schema-id': 1, 'current-snapshot-id': 1 });
     expect(metadata.schemas[1]!.fields.map(({ id }) => id)).toEqual([1, 3]);
+    // the server has made just the order that it was asked for
+    const seen = (await catalog.load(a))!;
+    expect(seen.metadata['sort-orders']).toMatchObject([{ 'order-id': 1 }]);
+    expect(await catalog.commit(a, seen, plus(withSort(seen.metadata, null), 2))).toBe('committed');
   });
 
   test('that another makes meanwhile is the other’s', async () => {

@@ -43,8 +43,10 @@ export type RestCatalogSettings = {
   readonly sign?: Parameters<typeof signatureProblem>[1];
   /** false: as Glue's endpoint, which knows no staged tables */
   readonly staging?: boolean;
-  /** where the server puts a new table, whatever is asked for */
+  /** where the server puts a new table, whatever its creation asks for; a commit may move it */
   readonly locationOf?: (name: string) => string;
+  /** false: not even a commit moves it */
+  readonly movable?: boolean;
 };
 
 export type RestCatalogServer = RestCatalogInMemory & {
@@ -168,7 +170,12 @@ export function restCatalogInMemory(settings: RestCatalogSettings = {}): RestCat
     },
     async 'commit-table'({ names, body }) {
       const name = names.join('.');
-      const [stored] = await commitAll([{ name, body }]);
+      const location = settings.locationOf?.(names[1]!);
+      const stays = settings.movable === false && location !== undefined;
+      const updates = (body.updates as Json[]).map((update) =>
+        stays && update.action === 'set-location' ? { ...update, location } : update,
+      );
+      const [stored] = await commitAll([{ name, body: { ...body, updates } }]);
       return { 'metadata-location': stored!.file, metadata: stored!.metadata };
     },
     async 'commit-transaction'({ body }) {

@@ -3,7 +3,7 @@
  * writes the metadata file by itself, into the table's folder.
  *
  *     commit    POST …/tables/<table>   {requirements, updates}     ◀ the one conditional write
- *     create    POST …/tables           stage-create                nobody sees it; the server answers uuid and location
+ *     create    POST …/tables           stage-create                nobody sees it; the server answers a uuid
  *               POST …/tables/<table>   assert-create, all updates  ◀
  *
  * Readers never see a table without its first snapshot, but where the server knows no staged tables (Glue's): an empty one.
@@ -94,9 +94,8 @@ export function restCatalog(
     if (staged.status === 409) return madeByAnother(table, staged);
     if (isWithoutStaging(staged)) return createEmpty(tables, table, next);
     if (staged.status !== 200) throw refusal(staged);
-    const metadata = recordOf(recordOf(staged.value).metadata);
-    mustBeAt(metadata.location, table);
-    const uuid = metadata['table-uuid'];
+    // where it stands there is a proposal: the commit says ours, and servers take it (Nessie), or do not
+    const uuid = recordOf(recordOf(staged.value).metadata)['table-uuid'];
     const body = updatesBetween(null, {
       ...next,
       // the server may know what it has staged by this
@@ -104,7 +103,9 @@ export function restCatalog(
     });
     const answer = await ask({ method: 'POST', url: pathOf(nameOf(table)), body });
     if (answer.status === 409) return madeByAnother(table, answer);
-    return outcome(answer, []);
+    const said = await outcome(answer, []);
+    mustBeAt(recordOf(recordOf(answer.value).metadata).location, table);
+    return said;
   }
 
   /** @returns changed: there is a table by now, with ids of its own choice, and the caller's snapshot goes on top of it */

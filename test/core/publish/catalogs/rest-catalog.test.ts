@@ -258,12 +258,21 @@ describe('a table elsewhere', () => {
     });
   });
 
-  test('is refused before it is made', async () => {
+  test('that a server proposes is not taken: the commit says where it stands', async () => {
     const server = await start(elsewhere);
-    await expect(catalogAt(server).commit(a, null, plus(empty(), 1))).rejects.toMatchObject({
-      code: 'DefinitionInvalid',
-    });
-    expect(server.table('shop.a')).toBeUndefined();
+    const catalog = catalogAt(server);
+    expect(await catalog.commit(a, null, plus(empty(), 1))).toBe('committed');
+    expect((await catalog.load(a))!.metadata.location).toBe(keys.location(a));
+  });
+
+  test('on which the server insists is refused', async () => {
+    for (const staging of [true, false]) {
+      const server = await start({ ...elsewhere, movable: false, staging });
+      await expect(catalogAt(server).commit(a, null, plus(empty(), 1))).rejects.toMatchObject({
+        code: 'DefinitionInvalid',
+        message: expect.stringContaining('s3://moved/a; allowed is s3://lake/shop/public.a'),
+      });
+    }
   });
 
   test('of S3 Tables is refused before anything is asked', async () => {

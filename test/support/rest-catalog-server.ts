@@ -47,6 +47,8 @@ export type RestCatalogSettings = {
   readonly locationOf?: (name: string) => string;
   /** false: not even a commit moves it */
   readonly movable?: boolean;
+  /** numbers the columns of a table that a commit makes by itself, as Nessie does */
+  readonly numbering?: boolean;
 };
 
 export type RestCatalogServer = RestCatalogInMemory & {
@@ -170,11 +172,13 @@ export function restCatalogInMemory(settings: RestCatalogSettings = {}): RestCat
     },
     async 'commit-table'({ names, body }) {
       const name = names.join('.');
-      const location = settings.locationOf?.(names[1]!);
-      const stays = settings.movable === false && location !== undefined;
-      const updates = (body.updates as Json[]).map((update) =>
-        stays && update.action === 'set-location' ? { ...update, location } : update,
-      );
+      const location = settings.movable === false ? settings.locationOf?.(names[1]!) : undefined;
+      const numbers = settings.numbering && !tables.has(name);
+      const updates = (body.updates as Json[]).map((update) => {
+        if (location && update.action === 'set-location') return { ...update, location };
+        if (!numbers || update.action !== 'add-schema') return update;
+        return { ...update, schema: numbered(update.schema as Json) };
+      });
       const [stored] = await commitAll([{ name, body: { ...body, updates } }]);
       return { 'metadata-location': stored!.file, metadata: stored!.metadata };
     },
@@ -275,11 +279,16 @@ function checkCaller({ token, sign }: RestCatalogSettings, request: ReceivedRequ
   if (problem) throw new RestFault(403, 'ForbiddenException', `${problem}\nThe Canonical String was …`);
 }
 
+/** With ids of the server's own choice. */
+const numbered = (schema: Json): Json => ({
+  ...schema,
+  fields: (schema.fields as Json[]).map((field, at) => ({ ...field, id: at + 1 })),
+});
+
 /** As Iceberg's own server makes it: with ids of its own choice for the columns, and just one order. */
 function newTable(body: Json, location: string): Json {
   const schema = body.schema as Json;
   const before = schema.fields as Json[];
-  const fields = before.map((field, at) => ({ ...field, id: at + 1 }));
   const order = ((body['write-order'] as Json).fields as Json[]).map((one) => ({
     ...one,
     'source-id': 1 + before.findIndex(({ id }) => id === one['source-id']),
@@ -291,7 +300,7 @@ function newTable(body: Json, location: string): Json {
       { action: 'assign-uuid', uuid: randomUUID() },
       { action: 'upgrade-format-version', 'format-version': 2 },
       { action: 'set-location', location },
-      { action: 'add-schema', schema: { ...schema, 'schema-id': 0, fields } },
+      { action: 'add-schema', schema: { ...numbered(schema), 'schema-id': 0 } },
       { action: 'set-current-schema', 'schema-id': -1 },
       ...[spec, { action: 'set-default-spec', 'spec-id': -1 }],
       { action: 'add-sort-order', 'sort-order': { 'order-id': Math.min(1, order.length), fields: order } },

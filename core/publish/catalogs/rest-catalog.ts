@@ -6,7 +6,8 @@
  *     create    POST …/tables           stage-create                nobody sees it; the server answers a uuid
  *               POST …/tables/<table>   assert-create, all updates  ◀
  *
- * Readers never see a table without its first snapshot, but where the server knows no staged tables (Glue's): an empty one.
+ * Readers see no table without its first snapshot, but where the server knows no staged tables (Glue's), or may number
+ * the columns otherwise than the files do: there it is empty first, and the snapshot goes on top.
  */
 import type { z } from 'zod';
 import type { catalog as catalogOption } from '../../definition/lake-options.ts';
@@ -14,6 +15,7 @@ import { TidemarkError } from '../../errors.ts';
 import type { Keys } from '../../objects/keys.ts';
 import type { TableName } from '../../sources/source.ts';
 import { asMetadata, currentSchema, defaultSpec, type TableMetadata } from '../iceberg/metadata.ts';
+import { sameFields } from '../iceberg/schema.ts';
 import type { LoadedTable, TableCatalog } from './catalog.ts';
 import { type Answer, type Ask, recordOf, refusal, restClient } from './rest-client.ts';
 import { type RestPaths, readPaths } from './rest-paths.ts';
@@ -95,17 +97,18 @@ export function restCatalog(
     if (isWithoutStaging(staged)) return createEmpty(tables, table, next);
     if (staged.status !== 200) throw refusal(staged);
     // where it stands there is a proposal: the commit says ours, and servers take it (Nessie), or do not
-    const uuid = recordOf(recordOf(staged.value).metadata)['table-uuid'];
+    const metadata = recordOf(recordOf(staged.value).metadata);
+    const whole = hasFields(metadata, next);
     const body = updatesBetween(null, {
-      ...next,
+      ...(whole ? next : withoutSnapshots(next)),
       // the server may know what it has staged by this
-      ...(typeof uuid === 'string' && { 'table-uuid': uuid }),
+      ...(typeof metadata['table-uuid'] === 'string' && { 'table-uuid': metadata['table-uuid'] }),
     });
     const answer = await ask({ method: 'POST', url: pathOf(nameOf(table)), body });
     if (answer.status === 409) return madeByAnother(table, answer);
     const said = await outcome(answer, []);
     mustBeAt(recordOf(recordOf(answer.value).metadata).location, table);
-    return said;
+    return whole ? said : 'changed';
   }
 
   /** @returns changed: there is a table by now, with ids of its own choice, and the caller's snapshot goes on top of it */
@@ -180,6 +183,18 @@ function asLoaded({ value, place }: Answer, table: string): LoadedTable {
     throw new TidemarkError('DefinitionInvalid', `target.catalog: ${table}: ${words}`, { cause });
   }
 }
+
+/**
+ * Whether a server that numbers the columns of a new table by itself would number them as we do. If not, a snapshot
+ * must not come with the table: files name their columns by our numbers, and readers would take one for another.
+ */
+function hasFields({ schemas }: Readonly<Record<string, unknown>>, next: TableMetadata): boolean {
+  const [schema] = Array.isArray(schemas) ? schemas : [];
+  const { fields } = recordOf(schema);
+  return Array.isArray(fields) && sameFields(fields, currentSchema(next)!.fields);
+}
+
+const withoutSnapshots = (next: TableMetadata): TableMetadata => ({ ...next, snapshots: [], refs: {} });
 
 const newTable = (name: string, next: TableMetadata, staged: boolean) => ({
   name,

@@ -5,7 +5,7 @@ import { putText } from '../../../../core/objects/put-text.ts';
 import type { LoadedTable } from '../../../../core/publish/catalogs/catalog.ts';
 import { updatesBetween } from '../../../../core/publish/catalogs/table-updates.ts';
 import { withAddition } from '../../../../core/publish/iceberg/commit.ts';
-import type { TableMetadata } from '../../../../core/publish/iceberg/metadata.ts';
+import { currentSchema, type TableMetadata } from '../../../../core/publish/iceberg/metadata.ts';
 import { withFields, withSort } from '../../../../core/publish/iceberg/table.ts';
 import { startEmbedded } from '../../../support/embedded.ts';
 import { icebergReader } from '../../../support/iceberg-reader.ts';
@@ -16,7 +16,7 @@ import {
   startRestCatalog,
 } from '../../../support/rest-catalog-server.ts';
 import type { Json } from '../../../support/rest-table-updates.ts';
-import { a, b, by, catalogAt, empty, field, keys, plus } from './rest-fixture.ts';
+import { a, b, by, catalogAt, empty, field, gapped, keys, plus } from './rest-fixture.ts';
 
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -85,7 +85,7 @@ describe('a table', () => {
 
   test('whose order of rows the server has written in its own way is not given another one', async () => {
     const { catalog, seen } = await withTable();
-    const next = plus(withSort(withFields(seen.metadata, [field(1, 'id'), field(3, 'n')]), by(1)), 2);
+    const next = plus(withSort(withFields(seen.metadata, [field(1, 'id'), field(2, 'n')]), by(1)), 2);
     expect(await catalog.commit(a, seen, next)).toBe('committed');
     expect((await catalog.load(a))!.metadata).toMatchObject({ 'default-sort-order-id': 1 });
   });
@@ -220,14 +220,37 @@ describe('a commit', () => {
   });
 });
 
+describe('columns whose ids have a gap', () => {
+  test.each([
+    ['numbers columns by itself', { numbering: true }],
+    ['takes the numbers of a commit', {}],
+  ])('at a server that %s: no snapshot is ever beside ids that are not the files’', async (_, settings) => {
+    const server = await start(settings);
+    const catalog = catalogAt(server);
+    expect(await catalog.commit(a, null, plus(gapped(), 1))).toBe('changed');
+    const made = (await catalog.load(a))!;
+    expect(made.metadata.snapshots).toEqual([]);
+    const fields = withFields(made.metadata, gapped().schemas[0]!.fields);
+    expect(await catalog.commit(a, made, plus(withSort(fields, by(1)), 1))).toBe('committed');
+    const { metadata } = (await catalog.load(a))!;
+    expect(currentSchema(metadata)!.fields.map(({ id }) => id)).toEqual([1, 3]);
+    expect(metadata['current-snapshot-id']).toBe(1);
+  });
+
+  test('without a gap the table comes with its snapshot', async () => {
+    const server = await start({ numbering: true });
+    expect(await catalogAt(server).commit(a, null, plus(empty(), 1))).toBe('committed');
+  });
+});
+
 describe('a server without staged tables', () => {
   test('makes an empty one, and the snapshot goes on top, whatever ids it has given the columns', async () => {
     const server = await start({ staging: false });
     const catalog = catalogAt(server);
-    expect(await catalog.commit(a, null, plus(empty(), 1))).toBe('changed');
+    expect(await catalog.commit(a, null, plus(gapped(), 1))).toBe('changed');
     const made = (await catalog.load(a))!;
     expect(made.metadata.schemas[0]!.fields.map(({ id }) => id)).toEqual([1, 2]);
-    const next = withSort(withFields(made.metadata, empty().schemas[0]!.fields), by(1));
+    const next = withSort(withFields(made.metadata, gapped().schemas[0]!.fields), by(1));
     expect(await catalog.commit(a, made, plus(next, 1))).toBe('committed');
     const { metadata } = (await catalog.load(a))!;
     expect(metadata).toMatchObject({ 'current-schema-id': 1, 'current-snapshot-id': 1 });

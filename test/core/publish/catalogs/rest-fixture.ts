@@ -8,7 +8,6 @@ import {
   newTable,
   nextTime,
   summaryOf,
-  withFields,
   withSnapshot,
   withSort,
 } from '../../../../core/publish/iceberg/table.ts';
@@ -25,23 +24,15 @@ export const by = (id: number): SortField => ({
   'null-order': 'nulls-first',
 });
 
+const tableOf = (fields: readonly IcebergField[], table = a): TableMetadata => {
+  const about = { uuid: '6b2bd5d3-3b0f-4a9c-8a2e-0d0f1c2b3a4d', location: keys.location(table) };
+  return withSort(newTable({ ...about, properties: { p: '1' } }, fields, 1_700_000_000_000), by(1));
+};
+
+export const empty = (table = a): TableMetadata => tableOf([field(1, 'id'), field(2, 'n')], table);
+
 /** Its columns' ids have a gap, as after a column was dropped at the source. */
-export const empty = (table = a): TableMetadata =>
-  withSort(
-    withFields(
-      newTable(
-        {
-          uuid: '6b2bd5d3-3b0f-4a9c-8a2e-0d0f1c2b3a4d',
-          location: keys.location(table),
-          properties: { p: '1' },
-        },
-        [field(1, 'id'), field(3, 'n')],
-        1_700_000_000_000,
-      ),
-      [field(1, 'id'), field(3, 'n')],
-    ),
-    by(1),
-  );
+export const gapped = (): TableMetadata => tableOf([field(1, 'id'), field(3, 'n')]);
 
 const none = { files: 0, rows: 0, bytes: 0 };
 

@@ -4,9 +4,9 @@ import { jsonText, parseJson, type TableMetadata } from '../../../../core/publis
 import { withFields, withoutExpired, withSort } from '../../../../core/publish/iceberg/table.ts';
 import { randomFrom } from '../../../support/random.ts';
 import { applied, checkRequirements, type Json } from '../../../support/rest-table-updates.ts';
-import { by, empty, field, plus } from './rest-fixture.ts';
+import { by, field, gapped, plus } from './rest-fixture.ts';
 
-const before = plus(plus(empty(), 11), 12n + 2n ** 62n);
+const before = plus(plus(gapped(), 11), 12n + 2n ** 62n);
 const updates = (next: TableMetadata) => updatesBetween(before, next).updates;
 
 describe('a table that is there', () => {
@@ -27,7 +27,7 @@ describe('a table that is there', () => {
   });
 
   test('a table without a snapshot is required to have none still', () => {
-    expect(updatesBetween(empty(), plus(empty(), 1)).requirements).toContainEqual({
+    expect(updatesBetween(gapped(), plus(gapped(), 1)).requirements).toContainEqual({
       type: 'assert-ref-snapshot-id',
       ref: 'main',
       'snapshot-id': null,
@@ -98,7 +98,7 @@ describe('a table that is there', () => {
 });
 
 test('a table that is made: all of it, and nothing is required but that there is none', () => {
-  const next = plus(empty(), 1);
+  const next = plus(gapped(), 1);
   expect(updatesBetween(null, next)).toEqual({
     requirements: [{ type: 'assert-create' }],
     updates: [
@@ -158,7 +158,7 @@ test('a server that makes the updates has the table that was meant: 300 random h
     const random = randomFrom(seed);
     let known: TableMetadata | null = null;
     for (let step = 0; step < 6; step++) {
-      let next: TableMetadata = known ?? empty();
+      let next: TableMetadata = known ?? gapped();
       const count = 1 + Math.floor(random() * 3);
       for (let at = 0; at < count; at++) next = changed(next, known, random, 1 + step * 10 + at);
       // as it comes over the wire

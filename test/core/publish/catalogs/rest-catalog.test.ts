@@ -1,11 +1,11 @@
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { putText } from '../../../../core/objects/put-text.ts';
 import type { LoadedTable } from '../../../../core/publish/catalogs/catalog.ts';
 import { updatesBetween } from '../../../../core/publish/catalogs/table-updates.ts';
 import { withAddition } from '../../../../core/publish/iceberg/commit.ts';
-import { currentSchema, type TableMetadata } from '../../../../core/publish/iceberg/metadata.ts';
+import type { TableMetadata } from '../../../../core/publish/iceberg/metadata.ts';
 import { withFields, withSort } from '../../../../core/publish/iceberg/table.ts';
 import { startEmbedded } from '../../../support/embedded.ts';
 import { icebergReader } from '../../../support/iceberg-reader.ts';
@@ -13,21 +13,11 @@ import {
   errorAnswer,
   type RestCatalogServer,
   type RestCatalogSettings,
-  startRestCatalog,
 } from '../../../support/rest-catalog-server.ts';
 import type { Json } from '../../../support/rest-table-updates.ts';
-import { a, b, by, catalogAt, empty, field, gapped, keys, plus } from './rest-fixture.ts';
+import { a, b, by, catalogAt, empty, field, keys, plus, restServers } from './rest-fixture.ts';
 
-const closing: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const close of closing.splice(0)) await close();
-});
-
-async function start(settings: RestCatalogSettings = {}): Promise<RestCatalogServer> {
-  const server = await startRestCatalog(settings);
-  closing.push(server.close);
-  return server;
-}
+const { start, closing } = restServers();
 
 /** A server, a catalog on it, and a table with one snapshot. */
 async function withTable(settings: RestCatalogSettings = {}) {
@@ -220,55 +210,6 @@ describe('a commit', () => {
   });
 });
 
-describe('columns whose ids have a gap', () => {
-  test.each([
-    ['numbers columns by itself', { numbering: true }],
-    ['takes the numbers of a commit', {}],
-  ])('at a server that %s: no snapshot is ever beside ids that are not the files’', async (_, settings) => {
-    const server = await start(settings);
-    const catalog = catalogAt(server);
-    expect(await catalog.commit(a, null, plus(gapped(), 1))).toBe('changed');
-    const made = (await catalog.load(a))!;
-    expect(made.metadata.snapshots).toEqual([]);
-    const fields = withFields(made.metadata, gapped().schemas[0]!.fields);
-    expect(await catalog.commit(a, made, plus(withSort(fields, by(1)), 1))).toBe('committed');
-    const { metadata } = (await catalog.load(a))!;
-    expect(currentSchema(metadata)!.fields.map(({ id }) => id)).toEqual([1, 3]);
-    expect(metadata['current-snapshot-id']).toBe(1);
-  });
-
-  test('without a gap the table comes with its snapshot', async () => {
-    const server = await start({ numbering: true });
-    expect(await catalogAt(server).commit(a, null, plus(empty(), 1))).toBe('committed');
-  });
-});
-
-describe('a server without staged tables', () => {
-  test('makes an empty one, and the snapshot goes on top, whatever ids it has given the columns', async () => {
-    const server = await start({ staging: false });
-    const catalog = catalogAt(server);
-    expect(await catalog.commit(a, null, plus(gapped(), 1))).toBe('changed');
-    const made = (await catalog.load(a))!;
-    expect(made.metadata.schemas[0]!.fields.map(({ id }) => id)).toEqual([1, 2]);
-    const next = withSort(withFields(made.metadata, gapped().schemas[0]!.fields), by(1));
-    expect(await catalog.commit(a, made, plus(next, 1))).toBe('committed');
-    const { metadata } = (await catalog.load(a))!;
-    expect(metadata).toMatchObject({ 'current-schema-id': 1, 'current-snapshot-id': 1 });
-    expect(metadata.schemas[1]!.fields.map(({ id }) => id)).toEqual([1, 3]);
-    // the server has made just the order that it was asked for
-    const seen = (await catalog.load(a))!;
-    expect(seen.metadata['sort-orders']).toMatchObject([{ 'order-id': 1 }]);
-    expect(await catalog.commit(a, seen, plus(withSort(seen.metadata, null), 2))).toBe('committed');
-  });
-
-  test('that another makes meanwhile is the other’s', async () => {
-    const server = await start({ staging: false });
-    const both = [catalogAt(server), catalogAt(server)];
-    const said = await Promise.all(both.map((one, at) => one.commit(a, null, plus(empty(), at + 1))));
-    expect(said).toEqual(['changed', 'changed']);
-  });
-});
-
 describe('a table elsewhere', () => {
   const elsewhere = { locationOf: (name: string) => `s3://moved/${name}` };
 
@@ -312,37 +253,6 @@ describe('a table elsewhere', () => {
     const { server, catalog } = await withTable();
     await server.commit('shop.a', [], [{ action: 'set-location', location: `${keys.location(a)}/` }]);
     expect(await catalog.load(a)).not.toBeNull();
-  });
-});
-
-describe('the configuration', () => {
-  test('is asked for once, with the warehouse; its prefix is taken as it is', async () => {
-    const server = await start({ prefix: 'catalogs/arn%3Aaws%2Fx' });
-    const catalog = catalogAt({ uri: `${server.uri}/`, warehouse: 'arn:aws:s3tables:x/y z' });
-    await catalog.commit(a, null, plus(empty(), 1));
-    expect(await catalog.load(a)).not.toBeNull();
-    expect(server.calls.filter((call) => call === 'config')).toHaveLength(1);
-  });
-
-  test('that could not be had is asked for again', async () => {
-    const server = await start();
-    server.fail('config', { when: 'before', answer: { status: 500, body: '' } });
-    const catalog = catalogAt(server);
-    await expect(catalog.load(a)).rejects.toMatchObject({ code: 'CatalogUnavailable' });
-    expect(await catalog.load(a)).toBeNull();
-  });
-
-  test('may name another address, but none without encryption', async () => {
-    const server = await start();
-    const first = await start({ overrides: { uri: server.uri } });
-    expect(await catalogAt(first).load(a)).toBeNull();
-    expect([first.calls, server.calls]).toEqual([['config'], ['load-table']]);
-    const fetch = async () =>
-      new Response(JSON.stringify({ overrides: { uri: 'http://other' }, defaults: {} }));
-    await expect(catalogAt({ uri: 'https://catalog' }, fetch).load(a)).rejects.toMatchObject({
-      code: 'CatalogRefused',
-      message: expect.stringContaining('names http://other as its address'),
-    });
   });
 });
 

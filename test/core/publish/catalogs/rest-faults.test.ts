@@ -1,28 +1,17 @@
 /** A fault at every call to a REST catalog, before it and after it took effect. */
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { TableCatalog } from '../../../../core/publish/catalogs/catalog.ts';
 import { summaryKeys } from '../../../../core/publish/iceberg/table.ts';
 import {
   errorAnswer,
   type RestAnswer,
   type RestCallFault,
-  type RestCatalogServer,
-  type RestCatalogSettings,
   type RestOperation,
   startRestCatalog,
 } from '../../../support/rest-catalog-server.ts';
-import { a, b, catalogAt, empty, plus } from './rest-fixture.ts';
+import { a, b, catalogAt, empty, plus, restServers } from './rest-fixture.ts';
 
-const closing: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const close of closing.splice(0)) await close();
-});
-
-async function start(settings: RestCatalogSettings = {}): Promise<RestCatalogServer> {
-  const server = await startRestCatalog(settings);
-  closing.push(server.close);
-  return server;
-}
+const { start } = restServers();
 
 const answers: Readonly<Record<string, RestAnswer | 'lost'>> = {
   'a lost answer': 'lost',

@@ -1,4 +1,5 @@
 /** Tables, and what becomes of them, for the tests of the REST catalog: metadata alone, no file is written. */
+import { afterEach } from 'vitest';
 import { type Keys, keysOf } from '../../../../core/objects/keys.ts';
 import type { RestCatalogOptions } from '../../../../core/publish/catalogs/rest-catalog.ts';
 import { restCatalog } from '../../../../core/publish/catalogs/rest-catalog.ts';
@@ -11,6 +12,11 @@ import {
   withSnapshot,
   withSort,
 } from '../../../../core/publish/iceberg/table.ts';
+import {
+  type RestCatalogServer,
+  type RestCatalogSettings,
+  startRestCatalog,
+} from '../../../support/rest-catalog-server.ts';
 
 export const a = { schema: 'public', table: 'a' };
 export const b = { schema: 'public', table: 'b' };
@@ -58,3 +64,19 @@ export const catalogAt = (
   const { uri, warehouse, sign, token } = options;
   return restCatalog({ namespace: 'shop', uri, warehouse, sign, token }, its, ({ table }) => table, fetch);
 };
+
+/** Starts servers, which are closed after the test. */
+export function restServers() {
+  const closing: (() => Promise<void>)[] = [];
+  afterEach(async () => {
+    for (const close of closing.splice(0)) await close();
+  });
+  return {
+    closing,
+    async start(settings: RestCatalogSettings = {}): Promise<RestCatalogServer> {
+      const server = await startRestCatalog(settings);
+      closing.push(server.close);
+      return server;
+    },
+  };
+}

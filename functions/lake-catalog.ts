@@ -6,6 +6,7 @@ import type { Keys } from '../core/objects/keys.ts';
 import type { ObjectStore } from '../core/objects/store.ts';
 import type { TableCatalog } from '../core/publish/catalogs/catalog.ts';
 import { glueCatalog, glueClient } from '../core/publish/catalogs/glue-catalog.ts';
+import { restCatalog } from '../core/publish/catalogs/rest-catalog.ts';
 import type { TableName } from '../core/sources/source.ts';
 
 /** Which name each of a definition's tables has in its catalog. */
@@ -31,6 +32,6 @@ export function lakeCatalog(
     case 'glue':
       return glueCatalog(glueClient(account), store, keys, catalog.database, lakeNames(definition));
     case 'rest':
-      return undefined;
+      return restCatalog(catalog, keys, lakeNames(definition));
   }
 }

@@ -115,6 +115,7 @@ describe('imports', () => {
       'core/ledger/dynamodb.ts',
       'core/objects/s3.ts',
       'core/publish/catalogs/glue-catalog.ts',
+      'core/publish/catalogs/signed-requests.ts',
       'functions/plan/executions.ts',
       'functions/source-credentials.ts',
       'cli/aws-cloud.ts',

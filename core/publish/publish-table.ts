@@ -211,18 +211,19 @@ export async function commitTables(
       else if (!settle(ready, snapshot)) return 'superseded';
     }
     const changed: ReadyTable[] = [];
-    if (catalog.commitTogether && staged.length > 1) {
-      const found = await catalog.commitTogether(staged.map(({ snapshot }) => snapshot));
-      for (const [at, { ready }] of staged.entries()) {
-        if (found === 'changed') changed.push(ready);
-        else if (!settle(ready, found[at]!)) return 'superseded';
-      }
-    } else {
-      for (const { ready, snapshot } of staged) {
-        const head = await catalog.commit(snapshot.table, snapshot.seen, snapshot.next, snapshot.change);
-        if (head === 'changed') changed.push(ready);
-        else if (!settle(ready, head)) return 'superseded';
-      }
+    const together =
+      staged.length > 1
+        ? await catalog.commitTogether?.(staged.map(({ snapshot }) => snapshot))
+        : 'unsupported';
+    for (const [at, { ready, snapshot }] of staged.entries()) {
+      const head =
+        together === undefined || together === 'unsupported'
+          ? await catalog.commit(snapshot.table, snapshot.seen, snapshot.next, snapshot.change)
+          : together === 'changed'
+            ? together
+            : together[at]!;
+      if (head === 'changed') changed.push(ready);
+      else if (!settle(ready, head)) return 'superseded';
     }
     open = [];
     for (const ready of changed) {

@@ -45,7 +45,7 @@ const notFound = 'No data manifest files found for current snapshot';
 export function icebergReader(s3: S3Client | string): IcebergReader {
   const through = async <T>(work: () => Promise<T>): Promise<T> => {
     const endpoint = await endpointOf(s3);
-    return quietly(() => routed(endpoint, work));
+    return alone(() => quietly(() => routed(endpoint, work)));
   };
   const file = async (url: string): Promise<AvroFile> => {
     const [, bucket, key] = /^s3:\/\/([^/]+)\/(.+)$/.exec(url) ?? [];
@@ -94,6 +94,15 @@ async function endpointOf(s3: S3Client | string): Promise<string> {
   if (typeof s3 === 'string') return s3;
   const { protocol, hostname, port } = await s3.config.endpoint!();
   return `${protocol}//${hostname}:${port}`;
+}
+
+let last: Promise<unknown> = Promise.resolve();
+
+/** One read after the other: what is changed for one is the whole process's. */
+function alone<T>(work: () => Promise<T>): Promise<T> {
+  const mine = last.then(work, work);
+  last = mine.catch(() => {});
+  return mine;
 }
 
 /** What goes to S3 by a bucket's host name goes to the endpoint by path; everything else goes where it went. */

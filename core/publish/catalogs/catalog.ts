@@ -47,18 +47,12 @@ export interface Catalog {
   follow(table: TableName, change: HeadChange): Promise<TableHead>;
   /** Keys of metadata files that nothing names any more. */
   oldMetadataFiles(table: TableName, loaded: LoadedTable): Promise<string[]>;
-  /** `commit` of several tables at once, all or none; where the catalog can do that. */
-  commitTogether?(
-    changes: readonly (TableChange & { readonly change: HeadChange })[],
-  ): Promise<TableHead[] | 'changed'>;
+  /**
+   * `commit` of several tables at once, all or none.
+   * @returns unsupported: the catalog cannot do that, or not for these: they are to be committed one by one
+   */
+  commitTogether?(changes: readonly HeadedChange[]): Promise<TableHead[] | 'changed' | 'unsupported'>;
 }
-
-/** From what was seen of a table (null: there was none) to what it becomes. */
-export type TableChange = {
-  readonly table: TableName;
-  readonly seen: LoadedTable | null;
-  readonly next: TableMetadata;
-};
 
 /**
  * A catalog beside the ledger: where there is one, it is the truth for its tables. It knows nothing of heads (see
@@ -79,6 +73,24 @@ export interface TableCatalog {
   commit(table: TableName, seen: LoadedTable | null, next: TableMetadata): Promise<'committed' | 'changed'>;
   /** Keys of metadata files that nothing names any more; absent: the catalog sweeps them itself. */
   oldMetadataFiles?(table: TableName, loaded: LoadedTable): Promise<string[]>;
-  /** Several tables at once, all or none; where the catalog can do that. */
-  commitTogether?(changes: readonly TableChange[]): Promise<'committed' | 'changed'>;
+  /**
+   * The same for several tables, which are there, in one step: all of them or none.
+   * @returns `changed`: at least one is another one by now; `unsupported`: this catalog does not do it
+   */
+  commitTogether?(changes: readonly TableChange[]): Promise<'committed' | 'changed' | 'unsupported'>;
 }
+
+/** A commit, with what becomes of the head. */
+export type HeadedChange = {
+  readonly table: TableName;
+  readonly seen: LoadedTable | null;
+  readonly next: TableMetadata;
+  readonly change: HeadChange;
+};
+
+/** From what was seen of a table to what it becomes. */
+export type TableChange = {
+  readonly table: TableName;
+  readonly seen: LoadedTable;
+  readonly next: TableMetadata;
+};

@@ -43,7 +43,11 @@ export function followedCatalog(
         return moving && { ...moving, version: notYetIn };
       }
       const owner = loaded.metadata.properties?.[ours.sync];
-      if (owner === sync) {
+      // an empty one at our place takes nothing from anybody: made for us, or by us, on a server that kept no properties
+      const isEmpty = (loaded.metadata.snapshots ?? []).length === 0;
+      if (isEmpty && head?.snapshot && !head.inCatalog)
+        throw cannotMoveIn(catalog.placeOf(table), head.table);
+      if (owner === sync || (isEmpty && owner === undefined)) {
         await refuseOtherLedger(ledger, sync, catalog.placeOf(table), loaded.metadata, head);
         return loaded;
       }
@@ -64,10 +68,13 @@ export function followedCatalog(
 
     ...(catalog.commitTogether && {
       async commitTogether(changes) {
-        const outcome = await catalog.commitTogether!(
-          changes.map(({ table, seen, next }) => ({ table, seen: there(seen), next })),
-        );
-        if (outcome === 'changed') return 'changed';
+        const known = changes.flatMap(({ table, seen, next }) => {
+          const before = there(seen);
+          return before ? { table, seen: before, next } : [];
+        });
+        if (known.length < changes.length) return 'unsupported';
+        const outcome = await catalog.commitTogether!(known);
+        if (outcome !== 'committed') return outcome;
         const heads: TableHead[] = [];
         for (const { table, change } of changes) heads.push(await follow(table, change));
         return heads;
@@ -75,6 +82,13 @@ export function followedCatalog(
     }),
   };
 }
+
+/** To go on with the empty table would take away from readers what they see by its path. */
+const cannotMoveIn = (place: string, table: string): TidemarkError =>
+  new TidemarkError(
+    'CatalogRefused',
+    `${place} is there and empty, while table ${table} has been published without it until now: a table moves into a catalog with its history, or not at all; allowed: no such table there, on a server that takes a new table whole (staged); or another target.url, where this table begins anew`,
+  );
 
 /** A table of this sync of which this ledger has never heard: a ledger that is gone, or another account's. */
 async function refuseOtherLedger(

@@ -70,14 +70,23 @@ export type TableMetadata = {
 const toNumber = (text: string): Long =>
   /^-?[0-9]+$/.test(text) ? toLong(BigInt(text)) : Number.parseFloat(text);
 
-/** @throws Error where it is no metadata file of a version that is known */
-export function parseMetadata(body: Buffer): TableMetadata {
-  const metadata = parse(body.toString('utf8'), null, toNumber) as Partial<TableMetadata> | null;
+/** JSON in which whole numbers of any size are exact. @throws Error where it is none */
+export const parseJson = (text: string): unknown => parse(text, null, toNumber);
+
+/** JSON, with BigInts as plain numbers. */
+export const jsonText = (value: unknown): string => stringify(value) ?? 'null';
+
+/** @throws Error where it is no metadata of a version that is known */
+export function asMetadata(value: unknown): TableMetadata {
+  const metadata = value as Partial<TableMetadata> | null | undefined;
   if (!metadata || !Array.isArray(metadata.schemas)) throw new Error('it is not the metadata of a table');
   if (metadata['format-version'] !== 2)
     throw new Error(`its format version is ${metadata['format-version']}; 2 is known`);
   return metadata as TableMetadata;
 }
+
+/** @throws Error where it is no metadata file of a version that is known */
+export const parseMetadata = (body: Buffer): TableMetadata => asMetadata(parseJson(body.toString('utf8')));
 
 export const metadataText = (metadata: TableMetadata): string => `${stringify(metadata, null, 1)}\n`;
 

@@ -5,7 +5,6 @@ import {
   type Operation,
   type Snapshot,
   type SortField,
-  type SortOrder,
   snapshotOf,
   type TableMetadata,
 } from './metadata.ts';
@@ -86,13 +85,27 @@ export function withFields(metadata: TableMetadata, wanted: readonly IcebergFiel
   };
 }
 
+/** By what they say: others write the same in another sequence. */
+const sameSort = (a: readonly SortField[], b: readonly SortField[]): boolean =>
+  a.length === b.length &&
+  a.every((field, at) => {
+    const other = b[at]!;
+    return (
+      field['source-id'] === other['source-id'] &&
+      field.transform === other.transform &&
+      field.direction === other.direction &&
+      field['null-order'] === other['null-order']
+    );
+  });
+
 /** Makes this the order of the rows in every file that comes. @param sort null: none that Iceberg could name */
 export function withSort(metadata: TableMetadata, sort: SortField | null): TableMetadata {
   const orders = metadata['sort-orders'];
   const fields = sort ? [sort] : [];
-  const isIt = (order: SortOrder): boolean => JSON.stringify(order.fields) === JSON.stringify(fields);
-  const found = sort ? orders.find(isIt)?.['order-id'] : unsorted;
-  const id = found ?? 1 + Math.max(...orders.map((order) => order['order-id']));
+  const found = orders.find((order) => sameSort(order.fields, fields))?.['order-id'];
+  // where another program has made the table, not even that of no order need be there
+  const next = sort ? 1 + Math.max(unsorted, ...orders.map((order) => order['order-id'])) : unsorted;
+  const id = found ?? next;
   return {
     ...metadata,
     'sort-orders': found === undefined ? [...orders, { 'order-id': id, fields }] : orders,

@@ -184,10 +184,20 @@ describe.each(Object.keys(catalogServices) as (keyof typeof catalogServices)[])(
     await before.runThrough();
     const uuid = (await reader.metadata(before.keys.location(a)))['table-uuid'];
     const shop = made({ a: generation(1) }, { like: before });
+    if (type === 'rest without staging') {
+      const { run, orders } = await shop.plan();
+      await shop.copy(orders);
+      await expect(shop.publish(run)).rejects.toMatchObject({
+        message: expect.stringContaining('a table moves into a catalog with its history, or not at all'),
+      });
+      expect(await before.read('a')).toEqual(generation(0));
+      return;
+    }
     const run = await shop.runThrough();
     await expectShown(shop, generation(1));
     const { metadata } = await loaded(shop);
-    expect(metadata['table-uuid']).toBe(uuid);
+    // a server of the REST protocol says the uuid itself
+    if (type === 'glue') expect(metadata['table-uuid']).toBe(uuid);
     expect(metadata.snapshots).toHaveLength(2);
     expect(await ground.store.get(shop.keys.versionHint(a))).toBeNull();
     await runWith(shop, generation(2));
@@ -246,7 +256,9 @@ describe.each(Object.keys(catalogServices) as (keyof typeof catalogServices)[])(
           },
         };
         const next = await withAddition({ store: ground.store, keys: shop.keys }, null, addition, Date.now());
-        await catalog.commit(a, null, { ...next, properties });
+        const first = await catalog.commit(a, null, { ...next, properties });
+        // a server without staging has made it empty
+        if (first === 'changed') await catalog.commit(a, await loaded(shop), { ...next, properties });
         if (properties['tidemark.run'])
           await catalog.commit(a, await loaded(shop), withProperties(next, { 'tidemark.sync': shop.sync }));
         const before = await loaded(shop);

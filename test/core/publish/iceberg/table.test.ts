@@ -4,6 +4,7 @@ import {
   metadataText,
   type Reference,
   type Snapshot,
+  type SortField,
   type TableMetadata,
 } from '../../../../core/publish/iceberg/metadata.ts';
 import type { IcebergField } from '../../../../core/publish/iceberg/schema.ts';
@@ -16,6 +17,7 @@ import {
   withoutExpired,
   withPrevious,
   withSnapshot,
+  withSort,
 } from '../../../../core/publish/iceberg/table.ts';
 
 const dayMs = 86_400_000;
@@ -191,6 +193,34 @@ describe('withFields', () => {
     ['required', [field(1, 'id'), { ...field(2, 'note', 'string'), required: true }]],
   ])('another %s is another schema', (_, changed) => {
     expect(ids(withFields(empty, changed))).toEqual([0, 1]);
+  });
+});
+
+describe('withSort', () => {
+  const by = (id: number): SortField => ({
+    'source-id': id,
+    transform: 'identity',
+    direction: 'asc',
+    'null-order': 'nulls-first',
+  });
+
+  test('an order that is there is not added again, in whatever sequence its fields were written', () => {
+    const { transform, ...rest } = by(1);
+    const sorted = withSort(empty, by(1));
+    const orders = [sorted['sort-orders'][0]!, { 'order-id': 1, fields: [{ transform, ...rest }] }];
+    const read = { ...sorted, 'sort-orders': orders.map((one) => structuredClone(one)) };
+    expect(withSort(read, by(1))).toEqual(read);
+    expect(withSort(read, by(2))).toMatchObject({ 'default-sort-order-id': 2 });
+  });
+
+  test('no order is 0, also where the table’s maker has not written it down', () => {
+    const [, order] = withSort(empty, by(1))['sort-orders'];
+    const made = { ...empty, 'sort-orders': [order!], 'default-sort-order-id': 1 };
+    expect(withSort(made, null)).toMatchObject({
+      'sort-orders': [order, { 'order-id': 0, fields: [] }],
+      'default-sort-order-id': 0,
+    });
+    expect(withSort(empty, null)).toEqual(empty);
   });
 });
 

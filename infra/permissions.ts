@@ -12,6 +12,8 @@ type TableName = Parameters<typeof tableFolder>[0];
 
 /** Tables in the Glue Data Catalog. */
 export type GlueTables = {
+  /** by Glue's endpoint for Iceberg's REST protocol, which also looks at the catalog and the database */
+  readonly isEndpoint: boolean;
   /** of the account's catalog: `arn:…:catalog` */
   readonly catalogArn: string;
   readonly database: string;
@@ -136,7 +138,9 @@ function onGlueTables({ glue, patterns }: Territory, actions: readonly string[])
   const tables = names.map((name) => inCatalog(glue, `table/${glue.database}/${name}`));
   return [
     allow(
-      actions.map((action) => `glue:${action}`),
+      [...actions, ...(glue.isEndpoint ? ['GetCatalog', 'GetDatabase'] : [])].map(
+        (action) => `glue:${action}`,
+      ),
       [glue.catalogArn, inCatalog(glue, `database/${glue.database}`), ...tables],
     ),
   ];

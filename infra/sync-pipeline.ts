@@ -134,7 +134,7 @@ export class SyncPipeline extends Construct {
       if (network && (props.interfaceEndpoints ?? deploy.vpc?.interface_endpoints)) {
         interfaceEndpoints(this, sync, network, {
           secret: access.kind === 'secret',
-          glue: definition.target.catalog.type === 'glue',
+          glue: glueTables(stack, definition) !== null,
         });
       }
 
@@ -246,10 +246,12 @@ export const sameName = (sync: string, first: string, second: string): TidemarkE
 /** null: the catalog is another one */
 function glueTables(stack: Stack, { target, tables }: Definition): GlueTables | null {
   const { catalog } = target;
-  if (catalog.type !== 'glue') return null;
+  const isEndpoint = catalog.type === 'rest' && catalog.sign?.service === 'glue';
+  if (catalog.type !== 'glue' && !isEndpoint) return null;
   return {
     catalogArn: stack.formatArn({ service: 'glue', resource: 'catalog' }),
-    database: catalog.database,
+    database: catalog.type === 'glue' ? catalog.database : catalog.namespace,
+    isEndpoint,
     names: tables.map(({ name, as }) => lakeName(parseTableName(name)!, as)),
   };
 }

@@ -9,6 +9,7 @@ import { TidemarkError } from '../../core/errors.ts';
 import { defaultCompression, loadCodec } from '../../core/formats/parquet/codec.ts';
 import { planTable } from '../../core/plan/plan-run.ts';
 import type { TablePlan } from '../../core/plan/table-plan.ts';
+import { catalogOf } from '../../core/publish/catalogs/catalog-of.ts';
 import type { Source } from '../../core/sources/source.ts';
 import type { Answer, Context } from '../context.ts';
 import { exitCodes, problemLines, shownError } from '../errors.ts';
@@ -97,8 +98,10 @@ export async function check(context: Context): Promise<Answer> {
   }
   if (context.cloud === 'local') findings.push(checkFolder(context.home));
   else if (definition && isNamed(definition)) findings.push(await checkDeployed(context, definition));
-  if (definition && isWhole && findings.at(-1)?.result === 'good')
+  if (definition && isWhole && findings.at(-1)?.result === 'good') {
     findings.push(...(await checkRun(context, definition)));
+    findings.push(...(await checkCatalog(context, definition)));
+  }
   return answerOf(context, findings);
 }
 
@@ -187,6 +190,36 @@ async function checkDeployed(context: Context, definition: Definition): Promise<
   } catch (error) {
     return bad('cloud', null, error);
   }
+}
+
+/** Whether the catalog beside the ledger takes the tables; the embedded cloud has none. */
+async function checkCatalog(context: Context, definition: Definition): Promise<Finding[]> {
+  const { type } = definition.target.catalog;
+  if (type === 'ledger') return [];
+  if (context.cloud === 'local')
+    return [
+      remark(
+        'cloud',
+        null,
+        `target.catalog: ${type} is for the deployed sync; on this machine the ledger is the catalog`,
+      ),
+    ];
+  return withCloud(context, definition, 'look', async (cloud) => {
+    const findings: Finding[] = [];
+    for (const { name } of definition.tables) {
+      const table = parseTableName(name)!;
+      const spelled = formatTableName(table);
+      try {
+        const head = await cloud.ledger.tableHead(definition.name, spelled);
+        const loaded = await catalogOf(cloud, definition.name).load(table, head);
+        const place = cloud.catalog!.placeOf(table);
+        findings.push(good('table', spelled, `${place}: ${loaded ? 'is this sync’s' : 'will be made'}`));
+      } catch (error) {
+        findings.push(bad('table', spelled, error));
+      }
+    }
+    return findings;
+  });
 }
 
 /** An unfinished run that `run` would abandon: it began with another definition. */

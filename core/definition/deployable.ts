@@ -80,6 +80,10 @@ export function readToDeploy(
     problems.push(
       `${place(['target', 'compression'])}: "snappy" stands there, which needs a native module that a deployed function does not have; allowed: auto or zstd (functions run on Node 24, which has it), none`,
     );
+  if (written.target.catalog.type === 'rest' && written.target.catalog.token !== undefined)
+    problems.push(
+      `${place(['target', 'catalog', 'token'])}: would stand readable in the functions’ settings; allowed: sign (Signature Version 4), with the functions’ own roles, or a catalog that asks for neither`,
+    );
   if (written.name.endsWith('-data'))
     problems.push(
       `${place(['name'])}: ${JSON.stringify(written.name)} cannot be deployed: its stack would have the name of the one that keeps the ledger of the sync ${JSON.stringify(written.name.slice(0, -5))}; allowed: a name that does not end with -data`,

@@ -11,6 +11,7 @@ import type { Source } from '../sources/source.ts';
 import { chunkOrder, type Order, problemOrder } from './chunk-order.ts';
 import { planChunks } from './chunks.ts';
 import { withLakeIds } from './column-ids.ts';
+import { withDistinctNames } from './distinct-names.ts';
 import { freezeTable } from './frozen-table.ts';
 import { startRun } from './start-run.ts';
 import { readTablePlan, settleTablePlan, type TablePlan } from './table-plan.ts';
@@ -62,7 +63,8 @@ export async function planTable(
   definition: Definition,
   table: TableOptions,
 ): Promise<TablePlan> {
-  const description = await source.describe(parseTableName(table.name)!, table.as_text, table.key ?? null);
+  const described = await source.describe(parseTableName(table.name)!, table.as_text, table.key ?? null);
+  const description = withDistinctNames(described, definition.target.catalog.type);
   const statistics = await source.measure(description, sampleKeys);
   const { rows, bytes, min, max } = statistics;
   const chunks = planChunks(statistics, definition.chunk.rows);

@@ -164,3 +164,27 @@ describe('two syncs on one database', () => {
     expect(() => make('two')).toThrow('target.catalog: the table orders is lake.orders in Glue');
   }, 300_000);
 });
+
+test('Glue’s endpoint for the REST protocol: the same rights, and to look at the catalog and the database', () => {
+  const [stack] = deployed(
+    glued.replace(
+      /catalog: \{.*?\}/,
+      'catalog: { type: rest, uri: "https://glue.eu-central-1.amazonaws.com/iceberg", namespace: lake, sign: { service: glue, region: eu-central-1 } }',
+    ),
+  ) as [Synthesized];
+  const actionsOf = (role: string) =>
+    inGlue(stack, role).flatMap((statement) => JSON.stringify(statement).match(/glue:\w+/g) ?? []);
+  expect([...new Set(actionsOf('Plan'))].sort()).toEqual([
+    'glue:GetCatalog',
+    'glue:GetDatabase',
+    'glue:GetTable',
+  ]);
+  expect([...new Set(actionsOf('Publish'))].sort()).toEqual([
+    'glue:CreateDatabase',
+    'glue:CreateTable',
+    'glue:GetCatalog',
+    'glue:GetDatabase',
+    'glue:GetTable',
+    'glue:UpdateTable',
+  ]);
+}, 300_000);

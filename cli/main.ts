@@ -24,6 +24,8 @@ async function answerTo(wish: Exclude<Wish, { command: 'sample' }>, context: Con
       return (await import('./commands/runs.ts')).runs(context, wish);
     case 'show':
       return (await import('./commands/show.ts')).show(context, wish.run);
+    case 'sql':
+      return (await import('./commands/sql.ts')).sql(context, wish);
   }
 }
 

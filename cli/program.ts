@@ -12,6 +12,7 @@ export type Wish =
   | { readonly command: 'status' }
   | { readonly command: 'runs'; readonly limit: number }
   | { readonly command: 'show'; readonly run: string }
+  | { readonly command: 'sql'; readonly table: string; readonly engine: string }
   | { readonly command: 'sample'; readonly args: readonly string[] };
 
 export type GlobalOptions = {
@@ -89,6 +90,10 @@ function grammar(width: number, write: Write, wish: (wish: Wish) => void): Comma
   command('show', helpTexts.show)
     .argument('<run>', 'a run’s id, as `tidemark runs` lists them')
     .action((run: string) => wish({ command: 'show', run }));
+  command('sql', helpTexts.sql)
+    .argument('<table>', 'as the definition names it')
+    .requiredOption('--engine <name>', 'athena, duckdb, spark, trino, snowflake, redshift or clickhouse')
+    .action((table: string, { engine }: { engine: string }) => wish({ command: 'sql', table, engine }));
   command('sample', helpTexts.sample)
     .argument('[command...]', 'a command of tidemark, with its options')
     // they are the inner command's

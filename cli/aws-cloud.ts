@@ -10,6 +10,7 @@ import { dynamodbClient, dynamodbLedger } from '../core/ledger/dynamodb.ts';
 import { keysOf, parseTarget } from '../core/objects/keys.ts';
 import { s3Client, s3Store } from '../core/objects/s3.ts';
 import type { ObjectStore } from '../core/objects/store.ts';
+import { lakeCatalog } from '../functions/lake-catalog.ts';
 import { functionName, ledgerName, stateMachineName } from '../infra/names.ts';
 import {
   type AwsService,
@@ -164,11 +165,14 @@ export async function openAwsCloud({ definition, environment }: CloudRequest): P
     }
   }
 
+  const store = asTheCaller(s3Store(s3, target.bucket), target.bucket, region);
+  const keys = keysOf(target, sync);
   return {
     ...machine,
     ledger: dynamodbLedger(dynamodb, ledgerTable),
-    store: asTheCaller(s3Store(s3, target.bucket), target.bucket, region),
-    keys: keysOf(target, sync),
+    store,
+    keys,
+    catalog: lakeCatalog(definition, store, keys, common),
     pace,
     place: (key) => `s3://${target.bucket}/${key}`,
     logs: (name) => `CloudWatch log group /aws/lambda/${functionName(sync, name)}`,

@@ -1,6 +1,7 @@
 import type { Ledger } from '../core/ledger/ledger.ts';
 import type { Keys } from '../core/objects/keys.ts';
 import type { ObjectStore } from '../core/objects/store.ts';
+import type { TableCatalog } from '../core/publish/catalogs/catalog.ts';
 import type { FunctionName } from '../functions/bundling.ts';
 
 export type ExecutionStatus =
@@ -81,6 +82,8 @@ export interface Cloud {
   readonly ledger: Ledger;
   readonly store: ObjectStore;
   readonly keys: Keys;
+  /** the catalog beside the ledger; the embedded cloud has none */
+  readonly catalog: TableCatalog | undefined;
   readonly keeper: Keeper;
   readonly pace: Pace;
   /** where a key's object can be looked at: `.tidemark/s3/lake/…` or `s3://lake/…` */

@@ -102,6 +102,35 @@ Examples:
   $ npx tidemark show 20261120T070102Z-4f3a
   $ npx tidemark show 20261120T070102Z-4f3a --json | jq '.tables[] | select(.problem)'`,
   },
+  snapshots: {
+    summary: 'list a table’s snapshots: what readers see, and its past',
+    description:
+      'Lists the snapshots of a table, newest first: which one readers see, the run that made it, its rows, its tags. How many stay is `target.keep` in the definition.',
+    after: `
+Examples:
+  $ npx tidemark snapshots public.orders
+  $ npx tidemark snapshots orders --json | jq '.snapshots[] | select(.isCurrent)'`,
+  },
+  rollback: {
+    summary: 'show readers an older snapshot of a table',
+    description:
+      'Makes an older snapshot of a table the one that readers see, in one step; nothing is copied or deleted. The newer ones stay until they expire, so that one can go forward again. The next run that is published shows its own: stop the schedule, or mend the source, first.',
+    after: `
+Examples:
+  $ npx tidemark rollback public.orders 20261120T070102Z-4f3a    # to a run’s snapshot
+  $ npx tidemark rollback public.orders 128374651029837          # by its id
+  $ npx tidemark rollback public.orders audit_2026               # to a tag`,
+  },
+  tag: {
+    summary: 'give a table’s snapshot a name that keeps it',
+    description:
+      'Gives a snapshot of a table a name. It does not expire for as long as the name stands, and query engines can read the table as of it.',
+    after: `
+Examples:
+  $ npx tidemark tag public.orders audit_2026
+  $ npx tidemark tag public.orders before_migration --snapshot 20261120T070102Z-4f3a
+  $ npx tidemark tag public.orders audit_2026 --delete`,
+  },
   sql: {
     summary: 'print what opens a table in a query engine',
     description:

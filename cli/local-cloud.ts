@@ -53,6 +53,7 @@ export async function openLocalCloud(options: CloudRequest): Promise<Cloud> {
     ledger: dynamodbLedger(dynamodb, ledgerTable),
     store: s3Store(s3, target.bucket),
     keys: keysOf(target, definition.name),
+    catalog: undefined,
     pace,
     place: (key) => relative(process.cwd(), join(home, 's3', target.bucket, key)),
     logs: (name) => relative(process.cwd(), join(home, 'functions', 'logs', `${name}.log`)),

@@ -24,6 +24,12 @@ async function answerTo(wish: Exclude<Wish, { command: 'sample' }>, context: Con
       return (await import('./commands/runs.ts')).runs(context, wish);
     case 'show':
       return (await import('./commands/show.ts')).show(context, wish.run);
+    case 'snapshots':
+      return (await import('./commands/snapshots.ts')).snapshots(context, wish.table);
+    case 'rollback':
+      return (await import('./commands/rollback.ts')).rollback(context, wish.table, wish.to);
+    case 'tag':
+      return (await import('./commands/tag.ts')).tag(context, wish);
     case 'sql':
       return (await import('./commands/sql.ts')).sql(context, wish);
   }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { TidemarkError } from '../core/errors.ts';
+import type { Tagging } from './commands/tag.ts';
 import { helpTexts } from './help-texts.ts';
 
 /** What the user wants, read off the command line. */
@@ -12,6 +13,9 @@ export type Wish =
   | { readonly command: 'status' }
   | { readonly command: 'runs'; readonly limit: number }
   | { readonly command: 'show'; readonly run: string }
+  | { readonly command: 'snapshots'; readonly table: string }
+  | { readonly command: 'rollback'; readonly table: string; readonly to: string }
+  | ({ readonly command: 'tag' } & Tagging)
   | { readonly command: 'sql'; readonly table: string; readonly engine: string }
   | { readonly command: 'sample'; readonly args: readonly string[] };
 
@@ -90,6 +94,24 @@ function grammar(width: number, write: Write, wish: (wish: Wish) => void): Comma
   command('show', helpTexts.show)
     .argument('<run>', 'a run’s id, as `tidemark runs` lists them')
     .action((run: string) => wish({ command: 'show', run }));
+  command('snapshots', helpTexts.snapshots)
+    .argument('<table>', 'as it stands in the definition')
+    .action((table: string) => wish({ command: 'snapshots', table }));
+  command('rollback', helpTexts.rollback)
+    .argument('<table>', 'as it stands in the definition')
+    .argument('<snapshot>', 'a snapshot’s id, its run’s, or a tag, as `tidemark snapshots` lists them')
+    .action((table: string, to: string) => wish({ command: 'rollback', table, to }));
+  command('tag', helpTexts.tag)
+    .argument('<table>', 'as it stands in the definition')
+    .argument('<tag>', 'letters, digits and _')
+    .option('--snapshot <snapshot>', 'a snapshot’s id, its run’s, or a tag (default: what readers see)')
+    .addOption(new Option('--delete', 'take the tag away').conflicts('snapshot'))
+    .action((table: string, tag: string, options: { snapshot?: string; delete?: true }) =>
+      wish({
+        ...{ command: 'tag', table, tag },
+        ...{ snapshot: options.snapshot ?? null, delete: options.delete === true },
+      }),
+    );
   command('sql', helpTexts.sql)
     .argument('<table>', 'as the definition names it')
     .requiredOption('--engine <name>', 'athena, duckdb, spark, trino, snowflake, redshift or clickhouse')

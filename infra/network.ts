@@ -16,8 +16,8 @@ import type { Construct } from 'constructs';
 import type { Definition } from '../core/definition/options.ts';
 
 /**
- * Where the functions run that read from the source. Publish and the state machine talk to S3 and DynamoDB only, and
- * stay outside.
+ * Where the functions run that read from the source. Publish and the state machine talk to AWS only (S3, DynamoDB, the
+ * catalog), and stay outside.
  */
 export type Network = {
   readonly vpc: IVpc;
@@ -122,13 +122,14 @@ function gatewayEndpoints(scope: Construct, vpcId: string, routeTableIds: readon
 
 /**
  * What functions without a way to the internet need beside S3 and DynamoDB: Plan asks Step Functions whether an
- * execution is over, and those that read from the source fetch its secret. Each costs a few dollars a month and zone.
+ * execution is over, and Glue which snapshot a table has; those that read from the source fetch its secret. Each costs a
+ * few dollars a month and zone.
  */
 export function interfaceEndpoints(
   scope: Construct,
   sync: string,
   network: Network,
-  withSecret: boolean,
+  needs: { readonly secret: boolean; readonly glue: boolean },
 ): void {
   const { vpc, endpointSubnets } = network;
   const group = new SecurityGroup(scope, 'EndpointSecurityGroup', {
@@ -138,7 +139,8 @@ export function interfaceEndpoints(
   });
   const services = {
     StepFunctionsEndpoint: InterfaceVpcEndpointAwsService.STEP_FUNCTIONS,
-    ...(withSecret && { SecretsManagerEndpoint: InterfaceVpcEndpointAwsService.SECRETS_MANAGER }),
+    ...(needs.secret && { SecretsManagerEndpoint: InterfaceVpcEndpointAwsService.SECRETS_MANAGER }),
+    ...(needs.glue && { GlueEndpoint: InterfaceVpcEndpointAwsService.GLUE }),
   };
   for (const [id, service] of Object.entries(services)) {
     const endpoint = new InterfaceVpcEndpoint(scope, id, {

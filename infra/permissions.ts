@@ -10,6 +10,15 @@ import { type Keys, keysOf, type Target, tableFolder } from '../core/objects/key
 
 type TableName = Parameters<typeof tableFolder>[0];
 
+/** Tables in the Glue Data Catalog. */
+export type GlueTables = {
+  /** of the account's catalog: `arn:…:catalog` */
+  readonly catalogArn: string;
+  readonly database: string;
+  /** as they are called in it */
+  readonly names: readonly string[];
+};
+
 /** What a sync's functions work on. ARNs may be tokens. */
 export type Territory = {
   readonly sync: string;
@@ -22,6 +31,8 @@ export type Territory = {
   readonly bucketKeyArn: string | null;
   readonly stateMachineArn: string;
   readonly executionsArn: string;
+  /** where the catalog is Glue's */
+  readonly glue: GlueTables | null;
   /** of what those need that read from the source */
   readonly source: readonly PolicyStatement[];
 };
@@ -113,6 +124,33 @@ const withBucketKey = ({ bucketKeyArn }: Territory): PolicyStatement[] =>
 
 const regionOf = (arn: string): string => Arn.split(arn, ArnFormat.SLASH_RESOURCE_NAME).region ?? Aws.REGION;
 
+/**
+ * Glue asks for an action on the table, on the database that it is in, and on the catalog. Tables are named as long as
+ * their folders are, else it is all of the database.
+ *
+ * @see https://docs.aws.amazon.com/glue/latest/dg/glue-specifying-resource-arns.html
+ */
+function onGlueTables({ glue, patterns }: Territory, actions: readonly string[]): PolicyStatement[] {
+  if (!glue) return [];
+  const names = patterns.some((pattern) => pattern.endsWith('*')) ? ['*'] : glue.names;
+  const tables = names.map((name) => inCatalog(glue, `table/${glue.database}/${name}`));
+  return [
+    allow(
+      actions.map((action) => `glue:${action}`),
+      [glue.catalogArn, inCatalog(glue, `database/${glue.database}`), ...tables],
+    ),
+  ];
+}
+
+/** To make the database where it is not there. */
+const onGlueDatabase = ({ glue }: Territory): PolicyStatement[] =>
+  glue
+    ? [allow(['glue:CreateDatabase'], [glue.catalogArn, inCatalog(glue, `database/${glue.database}`)])]
+    : [];
+
+const inCatalog = ({ catalogArn }: GlueTables, resource: string): string =>
+  catalogArn.replace(/catalog$/, resource);
+
 const stagedOfSync = (keys: Keys): string => `${keys.stagingOfSync}*`;
 /** The plans of a run's tables, and what is frozen beside them. */
 const tablePlansOf = (keys: Keys): string => keys.tablePlan('*', 0).replace(/[^/]+$/, '*');
@@ -123,18 +161,24 @@ export function planPermissions(territory: Territory): PolicyStatement[] {
   const tables = territory.patterns;
   const staged = stagedOfSync(keys);
   const tablePlans = tablePlansOf(keys);
-  const manifests = tables.map((table) => `${table}/manifests/*`);
   const pointers = tables.flatMap((table) => [
     `${table}/current.json`,
     `${table}/metadata/version-hint.text`,
   ]);
+  // what the pointers are made of
+  const known = tables.flatMap((table) => [
+    `${table}/manifests/*`,
+    `${table}/current.json`,
+    `${table}/metadata/*`,
+  ]);
   return [
     onLedger(territory, itemsOfSync(territory), ['GetItem', 'PutItem', 'UpdateItem']),
-    onObjects(territory, 'GetObject', [tablePlans, ...manifests, ...pointers]),
+    onObjects(territory, 'GetObject', [tablePlans, ...known]),
     onObjects(territory, 'PutObject', [tablePlans, keys.plan('*', '*'), ...pointers]),
     onObjects(territory, 'DeleteObject', [staged]),
-    seeing(territory, [staged, tablePlans, ...manifests, ...pointers]),
+    seeing(territory, [staged, tablePlans, ...known]),
     ...withBucketKey(territory),
+    ...onGlueTables(territory, ['GetTable']),
     allow(['states:DescribeExecution'], [territory.executionsArn]),
     ...territory.source,
   ];
@@ -176,6 +220,8 @@ export function publishPermissions(territory: Territory): PolicyStatement[] {
     ]),
     seeing(territory, [staged, ...ofRuns, ...ofTables]),
     ...withBucketKey(territory),
+    ...onGlueTables(territory, ['GetTable', 'CreateTable', 'UpdateTable']),
+    ...onGlueDatabase(territory),
   ];
 }
 

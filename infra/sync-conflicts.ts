@@ -1,3 +1,4 @@
+import { lakeName } from '../core/definition/lake-name.ts';
 import type { Definition } from '../core/definition/options.ts';
 import { parseTableName } from '../core/definition/table-name.ts';
 import { TidemarkError } from '../core/errors.ts';
@@ -28,6 +29,25 @@ function tablesOf({ target, tables }: Definition): Claim[] {
   });
 }
 
+/** Two syncs may share a database; a table of it is one sync's. */
+function glueTablesOf({ target: { catalog }, tables }: Definition): Claim[] {
+  if (catalog.type !== 'glue') return [];
+  return tables.map(({ name, as }) => {
+    const thing = `${catalog.database}.${lakeName(parseTableName(name)!, as)}`;
+    return {
+      place: 'target.catalog',
+      thing,
+      what: `the table ${name} is ${thing} in Glue, which both would write`,
+      allowed: 'another name for it (`as`), or another database',
+    };
+  });
+}
+
+const catalogedOf = (definition: Definition): Claim[] => [
+  ...tablesOf(definition),
+  ...glueTablesOf(definition),
+];
+
 function deploymentOf({ target, deploy }: Definition): Claim[] {
   const { bucket } = parseTarget(target.url);
   const claims: Claim[] = [];
@@ -45,7 +65,7 @@ function deploymentOf({ target, deploy }: Definition): Claim[] {
       thing: deploy.vpc.id,
       what: `${deploy.vpc.id} takes one endpoint of a service, as its private name is the VPC’s`,
       allowed:
-        'true in one of them (in one with source.secret, if either has that), and the same security_groups in both',
+        'true in one of them (in one with source.secret, or the glue catalog, if either has that), and the same security_groups in both',
     });
   }
   for (const table of deploy.vpc?.route_tables ?? []) {
@@ -66,10 +86,10 @@ function deploymentOf({ target, deploy }: Definition): Claim[] {
  * @throws TidemarkError DefinitionInvalid, with every place and both files
  */
 export const refuseConflicts = (syncs: readonly Sync[]): void =>
-  refuse(syncs, (definition) => [...tablesOf(definition), ...deploymentOf(definition)]);
+  refuse(syncs, (definition) => [...catalogedOf(definition), ...deploymentOf(definition)]);
 
 /** The same of the tables alone: what an app has of its own (bucket, VPC) may be shared. */
-export const refuseSharedTables = (syncs: readonly Sync[]): void => refuse(syncs, tablesOf);
+export const refuseSharedTables = (syncs: readonly Sync[]): void => refuse(syncs, catalogedOf);
 
 function refuse(syncs: readonly Sync[], claimsOf: (definition: Definition) => Claim[]): void {
   const holders = new Map<string, string>();

@@ -9,6 +9,7 @@ import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
+import { lakeName } from '../core/definition/lake-name.ts';
 import type { Definition } from '../core/definition/options.ts';
 import { alarmAfterHours } from '../core/definition/schedule.ts';
 import { parseTableName } from '../core/definition/table-name.ts';
@@ -21,7 +22,7 @@ import { stateMachineName } from './names.ts';
 import { interfaceEndpoints, networkOf } from './network.ts';
 import { notices } from './notices.ts';
 import { outputs } from './outputs.ts';
-import { type Territory, tablePatterns } from './permissions.ts';
+import { type GlueTables, type Territory, tablePatterns } from './permissions.ts';
 import { syncSchedule } from './schedule.ts';
 import { sourceAccess, sourceEnvironment, sourcePermissions } from './source-access.ts';
 import { refuseForeign, warnOfExamples } from './stated-arns.ts';
@@ -60,7 +61,7 @@ export type SyncPipelineProps = {
   /** Of those functions; the database lets them in. Default: one is made, which lets nobody in. */
   readonly securityGroups?: readonly ISecurityGroup[];
   /**
-   * Make interface endpoints for Step Functions (and Secrets Manager), for subnets without a way to the internet.
+   * Make interface endpoints for Step Functions (and Secrets Manager, and Glue), for subnets without a way to the internet.
    * Default: `deploy.vpc.interface_endpoints`, which is false.
    */
   readonly interfaceEndpoints?: boolean;
@@ -131,7 +132,10 @@ export class SyncPipeline extends Construct {
       const network = networkOf(this, definition, props);
       this.securityGroups = network?.securityGroups ?? [];
       if (network && (props.interfaceEndpoints ?? deploy.vpc?.interface_endpoints)) {
-        interfaceEndpoints(this, sync, network, access.kind === 'secret');
+        interfaceEndpoints(this, sync, network, {
+          secret: access.kind === 'secret',
+          glue: definition.target.catalog.type === 'glue',
+        });
       }
 
       const target = parseTarget(definition.target.url);
@@ -144,6 +148,7 @@ export class SyncPipeline extends Construct {
         // by their names: machine and functions need each other's
         stateMachineArn: statesArn(stack, 'stateMachine', stateMachineName(sync)),
         executionsArn: statesArn(stack, 'execution', `${stateMachineName(sync)}:*`),
+        glue: glueTables(stack, definition),
         source: sourcePermissions(stack, access),
       };
       const tables = definition.tables.map(({ name }) => parseTableName(name)!);
@@ -237,6 +242,17 @@ export const sameName = (sync: string, first: string, second: string): TidemarkE
     'DefinitionInvalid',
     `${nameOf(second)}: name: the sync ${sync} is also what ${nameOf(first)} defines; allowed: each name once in an account and region`,
   );
+
+/** null: the catalog is another one */
+function glueTables(stack: Stack, { target, tables }: Definition): GlueTables | null {
+  const { catalog } = target;
+  if (catalog.type !== 'glue') return null;
+  return {
+    catalogArn: stack.formatArn({ service: 'glue', resource: 'catalog' }),
+    database: catalog.database,
+    names: tables.map(({ name, as }) => lakeName(parseTableName(name)!, as)),
+  };
+}
 
 const statesArn = (stack: Stack, resource: string, resourceName: string): string =>
   stack.formatArn({ service: 'states', resource, resourceName, arnFormat: ArnFormat.COLON_RESOURCE_NAME });

@@ -16,6 +16,11 @@ const reasons: readonly { readonly in: RegExp; readonly reason: string }[] = [
       'An execution gets its name when it starts. The pattern holds those of this sync’s state machine only.',
   },
   {
+    in: /:glue:/,
+    reason:
+      'The tables of a sync are more than fit into a role by their names. The pattern holds those of its database in the Glue Data Catalog only.',
+  },
+  {
     in: /\//,
     reason:
       'Keys hold the ids of runs, chunks and attempts, which are not known before a run. The pattern holds one folder of this sync only.',

@@ -135,7 +135,13 @@ export async function startCloud(options: CloudOptions): Promise<LocalCloud> {
             name,
             {
               ...bundles[name],
-              environment: { ...functionEnvironment, ...referenced(options), TIDEMARK_LEDGER: ledgerTable },
+              environment: {
+                ...functionEnvironment,
+                ...referenced(options),
+                TIDEMARK_LEDGER: ledgerTable,
+                // there is no other one here
+                TIDEMARK_CATALOG: 'ledger',
+              },
               timeoutSeconds: functionTimeoutSeconds,
               memoryMB: functionMemoryMB[name],
             },

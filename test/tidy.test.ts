@@ -114,6 +114,7 @@ describe('imports', () => {
     const edges = [
       'core/ledger/dynamodb.ts',
       'core/objects/s3.ts',
+      'core/publish/catalogs/glue-catalog.ts',
       'functions/plan/executions.ts',
       'functions/source-credentials.ts',
       'cli/aws-cloud.ts',

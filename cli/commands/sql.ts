@@ -1,14 +1,15 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { lakeName } from '../../core/definition/lake-name.ts';
-import type { Definition, TableOptions } from '../../core/definition/options.ts';
-import { formatTableName, parseTableName } from '../../core/definition/table-name.ts';
+import type { Definition } from '../../core/definition/options.ts';
+import { formatTableName } from '../../core/definition/table-name.ts';
 import { TidemarkError } from '../../core/errors.ts';
 import type { TableHead } from '../../core/ledger/ledger.ts';
 import { nearestWord } from '../../core/nearest.ts';
 import { parseTarget, tableFolder } from '../../core/objects/keys.ts';
 import type { Answer, Context } from '../context.ts';
 import { exitCodes } from '../errors.ts';
+import { namedTable } from '../named-table.ts';
 import { redacted, wrapped } from '../printable.ts';
 import { readDefinitionToLook } from '../read-definition.ts';
 import { type EngineName, engineNames, engines, isEngineName } from '../reader-sql/engines.ts';
@@ -21,16 +22,15 @@ export type SqlWish = { readonly table: string; readonly engine: string };
 export async function sql(context: Context, wish: SqlWish): Promise<Answer> {
   const engine = engineOf(wish.engine);
   const definition = readDefinitionToLook(context);
-  const options = tableOf(definition, wish.table);
-  const name = formatTableName(parseTableName(options.name)!);
+  const named = namedTable(definition, wish.table);
+  const name = formatTableName(named.table);
   const { head, problem } = await lookUp(context, definition, name);
-  const table = lakeTable(context, definition, options, head);
+  const table = lakeTable(context, definition, named, head);
   const { statements, notes: said } = engines[engine](table);
   const notes = [...said, ...(problem ? [problem] : [])];
-  const catalog = definition.target.catalog.type;
   return {
     exitCode: statements.length > 0 ? exitCodes.done : exitCodes.wrong,
-    document: { command: 'sql', table: name, engine, catalog, statements, notes },
+    document: { command: 'sql', table: name, engine, catalog: table.catalog.type, statements, notes },
     lines: ({ paint, width }) => [
       ...statements.flatMap((statement, at) => [...(at > 0 ? [''] : []), ...statement.split('\n')]),
       ...(statements.length > 0 && notes.length > 0 ? [''] : []),
@@ -41,31 +41,13 @@ export async function sql(context: Context, wish: SqlWish): Promise<Answer> {
   };
 }
 
-const hint = (word: string, known: readonly string[]): string => {
-  const nearest = nearestWord(word, known);
-  return nearest === null ? '' : `; did you mean ${nearest}?`;
-};
-
 /** @throws TidemarkError UsageWrong */
 function engineOf(word: string): EngineName {
   if (isEngineName(word)) return word;
+  const near = nearestWord(word, engineNames);
   throw new TidemarkError(
     'UsageWrong',
-    `--engine ${word}: allowed are ${engineNames.join(', ')}${hint(word, engineNames)}`,
-  );
-}
-
-/** @throws TidemarkError UsageWrong */
-function tableOf({ tables }: Definition, word: string): TableOptions {
-  const names = tables.map(({ name }) => formatTableName(parseTableName(name)!));
-  const parsed = parseTableName(word);
-  const at = parsed ? names.indexOf(formatTableName(parsed)) : -1;
-  const found = tables[at] ?? tables.find((table) => table.as === word);
-  if (found) return found;
-  const known = [...names, ...tables.map(({ name }) => name)];
-  throw new TidemarkError(
-    'UsageWrong',
-    `table ${word} is not one of the definition’s${hint(word, known) || `: those are ${names.join(', ')}`}`,
+    `--engine ${JSON.stringify(word)}; ${near ? `did you mean ${near}?` : 'there is none of that name'} Allowed: ${engineNames.join(', ')}`,
   );
 }
 
@@ -92,21 +74,22 @@ async function lookUp(
 function lakeTable(
   context: Context,
   { name, target }: Definition,
-  options: TableOptions,
+  { table, options }: ReturnType<typeof namedTable>,
   head: TableHead | null,
 ): LakeTable {
-  const parsed = parseTableName(options.name)!;
+  const isLocal = context.cloud === 'local';
   const { bucket, prefix } = parseTarget(target.url);
   return {
-    name: formatTableName(parsed),
-    lakeName: lakeName(parsed, options.as),
+    name: formatTableName(table),
+    lakeName: lakeName(table, options.as),
     syncName: name.replaceAll('-', '_'),
     bucket,
-    path: `${prefix}${tableFolder(parsed)}`,
-    catalog: target.catalog,
+    path: `${prefix}${tableFolder(table)}`,
+    // the embedded cloud has no other
+    catalog: isLocal ? { type: 'ledger' } : target.catalog,
     manifests: target.manifests,
     metadata: head?.metadata ?? null,
     columns: head?.snapshot?.schema ?? null,
-    bucketsFolder: context.cloud === 'local' ? resolve(context.home, 's3') : null,
+    bucketsFolder: isLocal ? resolve(context.home, 's3') : null,
   };
 }

@@ -29,14 +29,6 @@ export function clickhouse(table: LakeTable): ReaderSql {
       ],
     };
   }
-  if (bucketsFolder !== null) {
-    return {
-      statements: [],
-      notes: [
-        `The catalog names files of S3, and this lake is the folder ${bucketsFolder}: use --engine duckdb; or --cloud aws, for what a deployed sync writes.`,
-      ],
-    };
-  }
   if (catalog.type === 'glue') {
     return {
       statements: [

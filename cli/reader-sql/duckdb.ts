@@ -67,23 +67,10 @@ function throughRest(table: LakeTable, catalog: RestCatalog): ReaderSql {
 }
 
 /** Paths in the metadata are s3://…; with allow_moved_paths they are taken for the table's own folder. */
-function inFolder({ catalog, bucket, path }: LakeTable, folder: string): ReaderSql {
-  if (catalog.type === 'ledger') {
-    const location = literal(`${folder}/${bucket}/${path}`);
-    return {
-      statements: [extension, `SELECT * FROM iceberg_scan(${location}, allow_moved_paths = true) LIMIT 10;`],
-      notes: [],
-    };
-  }
-  const pointer = literal(`${folder}/${bucket}/${path}/current.json`);
-  const file = `concat(${literal(`${folder}/${bucket}/`)}, file.key)`;
-  return {
-    statements: [
-      `SET VARIABLE files = (SELECT list(${file}) FROM (SELECT unnest(files) AS file FROM read_json(${pointer}, maximum_object_size = 1073741824)));`,
-      "SELECT * FROM read_parquet(getvariable('files')) LIMIT 10;",
-    ],
-    notes: [
-      'The catalog names files of S3, which are in a folder here: these are the ones that current.json names.',
-    ],
-  };
-}
+const inFolder = ({ bucket, path }: LakeTable, folder: string): ReaderSql => ({
+  statements: [
+    extension,
+    `SELECT * FROM iceberg_scan(${literal(`${folder}/${bucket}/${path}`)}, allow_moved_paths = true) LIMIT 10;`,
+  ],
+  notes: [],
+});

@@ -18,7 +18,7 @@ export type LakeTable = {
   readonly metadata: number | null;
   /** of the snapshot that readers see; null: not known */
   readonly columns: readonly Pick<Column, 'name' | 'type' | 'nullable'>[] | null;
-  /** the folder of this machine in which buckets are folders; null: they are S3's */
+  /** the folder of this machine in which buckets are folders (the ledger is the catalog then); null: they are S3's */
   readonly bucketsFolder: string | null;
 };
 

@@ -67,7 +67,7 @@ const vpc = z
       .boolean()
       .default(false)
       .describe(
-        'Make interface endpoints for Step Functions, and with `source.secret` for Secrets Manager: for subnets without a NAT gateway, where the VPC has none. AWS charges for each by the hour and zone.',
+        'Make interface endpoints for Step Functions, with `source.secret` for Secrets Manager, and with the catalog `glue` for Glue: for subnets without a NAT gateway, where the VPC has none. AWS charges for each by the hour and zone.',
       ),
   })
   .optional()

@@ -6,7 +6,7 @@ import type { TableName } from '../sources/source.ts';
 import type { HeadChange, LoadedTable } from './catalogs/catalog.ts';
 import { catalogOf, type PublishPlaces } from './catalogs/catalog-of.ts';
 import type { Long } from './iceberg/avro.ts';
-import { type Snapshot, snapshotOf, type TableMetadata } from './iceberg/metadata.ts';
+import { type Reference, type Snapshot, snapshotOf, type TableMetadata } from './iceberg/metadata.ts';
 import { countsOf, mainBranch, nextTime, ours, withCurrent, withPrevious } from './iceberg/table.ts';
 import { finishTable } from './publish-table.ts';
 
@@ -195,8 +195,8 @@ export async function rollBack(
 const tagName = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
 
 /**
- * Gives a snapshot a name, which keeps it from expiring, or (null) takes the name away.
- * @param what null: the current one
+ * Gives a snapshot a name, which keeps it from expiring; a name that is there moves.
+ * @param what a snapshot's id, its run, or a tag; null: the current one
  * @throws TidemarkError UsageWrong where the name is no name for a tag, or a branch's
  */
 export async function tag(
@@ -204,7 +204,7 @@ export async function tag(
   sync: string,
   table: TableName,
   name: string,
-  what: { readonly snapshot: string | null } | null,
+  what: string | null,
   nowMs: () => number = Date.now,
 ): Promise<{ readonly id: Long; readonly changed: boolean }> {
   if (!tagName.test(name))
@@ -216,28 +216,44 @@ export async function tag(
   let changed = false;
   await commit(places, sync, table, nowMs, (metadata) => {
     const before = metadata.refs?.[name];
-    if (before && before.type !== 'tag')
-      throw new TidemarkError('UsageWrong', `${name} is a branch of table ${formatTableName(table)}, no tag`);
-    // taken away by this very call, whose answer was lost
-    if (!what && !before && changed) return null;
-    if (!what && !before)
-      throw new TidemarkError('UsageWrong', `table ${formatTableName(table)} has no tag ${name}`, {
-        next: `\`tidemark snapshots ${formatTableName(table)}\` lists them.`,
-      });
-    const { [name]: _, ...others } = metadata.refs ?? {};
-    if (!what) {
-      id = before!['snapshot-id'];
-      changed = true;
-      return { next: { ...metadata, refs: others }, head: { kind: 'keep' } };
-    }
-    const snapshot = what.snapshot
-      ? meant(metadata, table, what.snapshot)
-      : snapshotOf(metadata, metadata['current-snapshot-id'])!;
-    id = snapshot['snapshot-id'];
+    if (before) refuseBranch(before, name, table);
+    id = what ? meant(metadata, table, what)['snapshot-id'] : metadata['current-snapshot-id']!;
     if (before?.['snapshot-id'] === id) return null;
     changed = true;
-    const refs = { ...others, [name]: { 'snapshot-id': id, type: 'tag' as const } };
+    const refs = { ...metadata.refs, [name]: { ...before, 'snapshot-id': id, type: 'tag' as const } };
     return { next: { ...metadata, refs }, head: { kind: 'keep' } };
   });
   return { id, changed };
+}
+
+/** Takes a tag away; its snapshot stays until it expires. @throws TidemarkError UsageWrong where there is no such tag */
+export async function untag(
+  places: PublishPlaces,
+  sync: string,
+  table: TableName,
+  name: string,
+  nowMs: () => number = Date.now,
+): Promise<void> {
+  let isTried = false;
+  await commit(places, sync, table, nowMs, (metadata) => {
+    const { [name]: before, ...refs } = metadata.refs ?? {};
+    // taken away by this very call, whose answer was lost
+    if (!before && isTried) return null;
+    if (!before)
+      throw new TidemarkError(
+        'UsageWrong',
+        `table ${formatTableName(table)} has no tag ${JSON.stringify(name)}`,
+        {
+          next: `\`tidemark snapshots ${formatTableName(table)}\` lists them.`,
+        },
+      );
+    refuseBranch(before, name, table);
+    isTried = true;
+    return { next: { ...metadata, refs }, head: { kind: 'keep' } };
+  });
+}
+
+function refuseBranch({ type }: Reference, name: string, table: TableName): void {
+  if (type === 'branch')
+    throw new TidemarkError('UsageWrong', `${name} is a branch of table ${formatTableName(table)}, no tag`);
 }

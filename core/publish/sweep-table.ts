@@ -35,6 +35,8 @@ export async function sweepTable(
   const current = head.publishedRun;
   if (!current) return;
   const table = parseTableName(head.table)!;
+  // by its path, a table that has moved into a catalog would be seen as it was then, without its files
+  if (head.inCatalog && head.metadata !== null) await store.delete([keys.versionHint(table)]);
   const loaded = await catalog.load(table, head);
   if (loaded && !isDue(loaded.metadata)) return;
   const live = loaded ? await liveFiles({ store, keys }, table, loaded.metadata) : null;

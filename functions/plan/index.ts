@@ -14,14 +14,14 @@ export type PlanEvent = {
 };
 
 export async function handler({ execution, fresh }: PlanEvent): Promise<PlannedRun> {
-  const { definition, ledger, store, keys } = places();
+  const { definition, ledger, store, keys, catalog } = places();
   const source = openSource(definition);
   try {
     const planned = await planRun(
       { ledger, store, keys, source },
       definition,
       { execution, fresh, isOver },
-      (head) => prepareTable({ ledger, store, keys }, definition.name, head),
+      (head) => prepareTable({ ledger, store, keys, catalog }, definition.name, head),
       (run) => sweepStagingBefore(store, keys, run),
     );
     log(planned);

@@ -22,11 +22,11 @@ export type PublishEvent = {
  * A run that is published is counted, also when an invocation before this one has published it and died.
  */
 export async function handler(event: PublishEvent): Promise<PublishedRun> {
-  const { definition, ledger, store, keys } = places();
+  const { definition, ledger, store, keys, catalog } = places();
   const goAgain = event.currentRedriveCount > event.redriveCount;
   const reasons = () => readFailures(store, event.results?.Key);
   const published = await publishRun(
-    { ledger, store, keys },
+    { ledger, store, keys, catalog },
     definition.name,
     event.run,
     goAgain,

@@ -41,6 +41,13 @@ tables: [orders]
 target: { url: s3://plain-lake }
 `;
 
+/** `full`, with its tables in a database of the Glue Data Catalog. */
+export const glued = full
+  .replace('name: shop', 'name: glued')
+  .replace('s3://shop-lake/raw }', 's3://glued-lake/raw, catalog: { type: glue, database: lake } }')
+  .replace('sales.lines', '{ name: sales.lines, as: order_lines }')
+  .replace('    route_tables:', '    interface_endpoints: true\n    route_tables:');
+
 /** Writes a definition into a folder of its own under `folder`; gives its path. */
 export function definitionFile(folder: string, name: string, text: string): string {
   mkdirSync(join(folder, name), { recursive: true });

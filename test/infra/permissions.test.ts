@@ -72,10 +72,10 @@ const seeing = 's3:ListBucket on s3://shop-lake if s3:prefix StringLike';
 const expected: Readonly<Record<string, readonly string[]>> = {
   PlanRole: [
     `dynamodb:GetItem dynamodb:PutItem dynamodb:UpdateItem on ${items}`,
-    `s3:GetObject on ${lake}/_runs/shop/*/tables/* ${lake}/public.orders/manifests/* ${lake}/sales.lines/manifests/* ${lake}/public.orders/current.json ${lake}/public.orders/metadata/version-hint.text ${lake}/sales.lines/current.json ${lake}/sales.lines/metadata/version-hint.text`,
+    `s3:GetObject on ${lake}/_runs/shop/*/tables/* ${lake}/public.orders/manifests/* ${lake}/public.orders/current.json ${lake}/public.orders/metadata/* ${lake}/sales.lines/manifests/* ${lake}/sales.lines/current.json ${lake}/sales.lines/metadata/*`,
     `s3:PutObject on ${lake}/_runs/shop/*/tables/* ${lake}/_runs/shop/*/plan-*.jsonl ${lake}/public.orders/current.json ${lake}/public.orders/metadata/version-hint.text ${lake}/sales.lines/current.json ${lake}/sales.lines/metadata/version-hint.text`,
     `s3:DeleteObject on ${lake}/_staging/shop/*`,
-    `${seeing} raw/_staging/shop/* raw/_runs/shop/*/tables/* raw/public.orders/manifests/* raw/sales.lines/manifests/* raw/public.orders/current.json raw/public.orders/metadata/version-hint.text raw/sales.lines/current.json raw/sales.lines/metadata/version-hint.text`,
+    `${seeing} raw/_staging/shop/* raw/_runs/shop/*/tables/* raw/public.orders/manifests/* raw/public.orders/current.json raw/public.orders/metadata/* raw/sales.lines/manifests/* raw/sales.lines/current.json raw/sales.lines/metadata/*`,
     withKey,
     'states:DescribeExecution on states::execution:tidemark-shop:*',
     logIn,
@@ -286,6 +286,7 @@ describe('tables in a role', () => {
     bucketKeyArn: null,
     stateMachineArn: statesArn,
     executionsArn: `${statesArn}:*`,
+    glue: null,
     source: [],
   };
 

@@ -191,6 +191,7 @@ export function fakeCloud(
     ledger: fakeLedger(state),
     store: fakeStore(state),
     keys,
+    catalog: undefined,
     place: (key) => `.tidemark/s3/lake/${key}`,
     logs: (name) => `.tidemark/functions/logs/${name}.log`,
     start: async ({ fresh }) => {

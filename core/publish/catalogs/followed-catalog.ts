@@ -3,7 +3,10 @@ import { TidemarkError } from '../../errors.ts';
 import type { Ledger, TableHead } from '../../ledger/ledger.ts';
 import type { TableName } from '../../sources/source.ts';
 import { ours } from '../iceberg/table.ts';
-import type { Catalog, HeadChange, TableCatalog } from './catalog.ts';
+import type { Catalog, HeadChange, LoadedTable, TableCatalog } from './catalog.ts';
+
+/** The version of a table that is still the ledger's. */
+const notYetIn = 'not yet in the catalog';
 
 /**
  * A catalog beside the ledger, which is the truth for its tables, and the heads that follow it:
@@ -12,8 +15,19 @@ import type { Catalog, HeadChange, TableCatalog } from './catalog.ts';
  *     head      snapshot := this one,              IF the run has the claim
  *
  * Who died between both finds the run in the table's properties, and moves the head.
+ *
+ * A table that the ledger has had until now moves in with its history.
+ * @param before where it was until then
  */
-export function followedCatalog(catalog: TableCatalog, ledger: Ledger, sync: string): Catalog {
+export function followedCatalog(
+  catalog: TableCatalog,
+  before: Catalog,
+  ledger: Ledger,
+  sync: string,
+): Catalog {
+  /** what was seen there: tables that have not moved in yet are not */
+  const there = (seen: LoadedTable | null): LoadedTable | null => (seen?.version === notYetIn ? null : seen);
+
   async function follow(table: TableName, change: HeadChange): Promise<TableHead> {
     const name = formatTableName(table);
     if (change.kind === 'publish') return ledger.publishTable(sync, name, change.snapshot, null);
@@ -23,9 +37,14 @@ export function followedCatalog(catalog: TableCatalog, ledger: Ledger, sync: str
   return {
     async load(table, head) {
       const loaded = await catalog.load(table);
-      const owner = loaded?.metadata.properties?.[ours.sync];
-      if (!loaded || owner === sync) {
-        if (loaded) await refuseOtherLedger(ledger, sync, catalog.placeOf(table), loaded.metadata, head);
+      if (!loaded) {
+        if (!head?.snapshot || head.inCatalog) return null;
+        const moving = await before.load(table, head);
+        return moving && { ...moving, version: notYetIn };
+      }
+      const owner = loaded.metadata.properties?.[ours.sync];
+      if (owner === sync) {
+        await refuseOtherLedger(ledger, sync, catalog.placeOf(table), loaded.metadata, head);
         return loaded;
       }
       throw new TidemarkError(
@@ -35,7 +54,7 @@ export function followedCatalog(catalog: TableCatalog, ledger: Ledger, sync: str
     },
 
     async commit(table, seen, next, change) {
-      const outcome = await catalog.commit(table, seen, next);
+      const outcome = await catalog.commit(table, there(seen), next);
       return outcome === 'changed' ? 'changed' : follow(table, change);
     },
 
@@ -45,7 +64,9 @@ export function followedCatalog(catalog: TableCatalog, ledger: Ledger, sync: str
 
     ...(catalog.commitTogether && {
       async commitTogether(changes) {
-        const outcome = await catalog.commitTogether!(changes);
+        const outcome = await catalog.commitTogether!(
+          changes.map(({ table, seen, next }) => ({ table, seen: there(seen), next })),
+        );
         if (outcome === 'changed') return 'changed';
         const heads: TableHead[] = [];
         for (const { table, change } of changes) heads.push(await follow(table, change));

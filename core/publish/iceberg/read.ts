@@ -80,10 +80,11 @@ export async function ownEntriesOf(
     added_snapshot_id: snapshot['snapshot-id'],
     sequence_number: snapshot['sequence-number'],
   };
+  const urlOf = (at: number): string =>
+    `s3://${store.bucket}/${keys.manifestOf(table, run, `${attempt}-m${at}`)}`;
   const found: [Inherited, ManifestEntry][][] = [];
   await inParallel(Array(Number(count)).keys(), requestsMax, async (at) => {
-    const url = `s3://${store.bucket}/${keys.manifestOf(table, run, `${attempt}-m${at}`)}`;
-    const entries = await read(places, url, readManifest);
+    const entries = await read(places, urlOf(at), readManifest);
     found[at] = entries.flatMap((entry) => (entry.status === status.added ? [[manifest, entry]] : []));
   });
   const files = found.flat();
@@ -91,6 +92,6 @@ export async function ownEntriesOf(
   if (files.length === total) return files;
   throw new TidemarkError(
     'ProtocolViolation',
-    `${snapshot['manifest-list']}: its manifests hold ${files.length} data files, the snapshot's summary says ${total}`,
+    `${urlOf(0)} ${Number(count) === 1 ? 'is' : `or one of the ${Number(count) - 1} after it is`} damaged: ${files.length} data files are in there, the snapshot's summary says ${total}`,
   );
 }

@@ -8,12 +8,19 @@ import { sha256Of } from '../../../core/objects/checksum.ts';
 import type { Keys } from '../../../core/objects/keys.ts';
 import type { ChunkOrder, Order } from '../../../core/plan/chunk-order.ts';
 import { planRun } from '../../../core/plan/plan-run.ts';
+import type { TableCatalog } from '../../../core/publish/catalogs/catalog.ts';
 import type { Pointer } from '../../../core/publish/pointer.ts';
 import { prepareTable } from '../../../core/publish/projections.ts';
-import { type PublishedRun, type PublishPlaces, publishRun } from '../../../core/publish/publish-run.ts';
+import {
+  type PublishedRun,
+  type PublishOptions,
+  type PublishPlaces,
+  publishRun,
+} from '../../../core/publish/publish-run.ts';
 import { sweepStagingBefore } from '../../../core/publish/sweep.ts';
 import type { Embedded } from '../../support/embedded.ts';
 import { type Gate, gatedPlaces } from '../../support/faults.ts';
+import type { Ground } from '../../support/in-memory.ts';
 import { type MemorySource, memorySource, type Row } from '../../support/memory-source.ts';
 import { rowsOfFile } from '../copy/chunk-fixture.ts';
 
@@ -46,26 +53,38 @@ export type Lake = {
 
 const nameOf = (table: string) => ({ schema: 'public', table });
 
+export type How = {
+  readonly mode?: 'append' | 'overwrite';
+  /** default: two snapshots, each table by itself */
+  readonly publish?: PublishOptions;
+  /** another lake, whose sync under another definition this one is */
+  readonly like?: Lake;
+  /** made for the lake's places */
+  readonly catalog?: (keys: Keys) => TableCatalog;
+};
+
 /** By default chunks of about two rows, and parts of one. */
 export function lake(
-  embedded: Embedded,
+  embedded: Ground,
   tables: Readonly<Record<string, readonly Row[]>>,
   sizes = { chunk: 2, part: 1 },
+  how: How = {},
 ): Lake {
   const { ledger, store, format } = embedded;
-  const { sync, keys } = embedded.freshSync();
+  const { sync, keys } = how.like ?? embedded.freshSync();
   const source = memorySource(tables);
   const definition = loadDefinition(
     `name: ${sync}
 source: { type: postgres, url: postgres://h/d }
-tables: [${Object.keys(tables)}]
+tables: [${Object.keys(tables).map((name) => `{ name: ${name}, mode: ${how.mode ?? 'overwrite'} }`)}]
 target: { url: s3://lake/${sync} }
 chunk: { rows: ${sizes.chunk} }
 part: { rows: ${sizes.part} }`,
     'tidemark.yaml',
     {},
   );
-  const places = { ledger, store, keys };
+  const places = { ledger, store, keys, catalog: how.catalog?.(keys) };
+  const execution = how.like ? 'F' : 'E';
   let executions = 0;
   const made: Lake = {
     sync,
@@ -76,8 +95,8 @@ part: { rows: ${sizes.part} }`,
       const result = await planRun(
         { ...places, source },
         definition,
-        { execution: `E${++executions}`, fresh, isOver: async () => true },
-        (head) => prepareTable({ ledger, store, keys }, sync, head),
+        { execution: `${execution}${++executions}`, fresh, isOver: async () => true },
+        (head) => prepareTable(places, sync, head),
         (run) => sweepStagingBefore(store, keys, run),
       );
       if (result.status !== 'planned') throw new Error('skipped');
@@ -103,7 +122,7 @@ part: { rows: ${sizes.part} }`,
     },
     publish(run, { gate, goAgain = false, reasons = new Map() } = {}) {
       const through = gate ? gatedPlaces(places, gate) : places;
-      return publishRun(through, sync, run, goAgain, async () => reasons);
+      return publishRun(through, sync, run, goAgain, async () => reasons, Date.now, how.publish);
     },
     async runThrough() {
       const { run, orders } = await made.plan();
@@ -136,7 +155,7 @@ part: { rows: ${sizes.part} }`,
   return made;
 }
 
-export async function under(embedded: Embedded, prefix: string): Promise<string[]> {
+export async function under(embedded: Pick<Embedded, 'store'>, prefix: string): Promise<string[]> {
   const found: string[] = [];
   for await (const { key } of embedded.store.list(prefix)) found.push(key);
   return found;

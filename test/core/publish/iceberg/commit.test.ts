@@ -261,7 +261,7 @@ describe('what other programs have done to the table', () => {
     }));
     for (const run of ['2', '3', '4']) await add(run);
     const last = await add('5');
-    expect(last.properties).toEqual({ owner: 'ops' });
+    expect(last.properties).toMatchObject({ owner: 'ops', 'tidemark.run': '5' });
     expect(last.refs!.audit).toEqual(audit);
     expect(last.snapshots!.map((one) => one['sequence-number'])).toEqual([1, 4, 5]);
     expect(last['snapshot-log']!.map((entry) => entry['snapshot-id'])).toEqual(

@@ -60,7 +60,9 @@ const cases = (['metadata', 'list', 'manifest'] as const).flatMap((file) =>
 
 describe('the table is named, with the file; the others are published; readers see what they saw', () => {
   test.each(cases)('its $file $how', async ({ file, how, damage }) => {
-    const shop = lake(embedded, { a: numberedRows(3), b: numberedRows(3) });
+    // an overwrite of one's own snapshot does not look into its list
+    const mode = file === 'list' ? 'append' : 'overwrite';
+    const shop = lake(embedded, { a: numberedRows(3), b: numberedRows(3) }, undefined, { mode });
     await shop.runThrough();
     const before = await shop.head('a');
     const hint = await bodyOf(shop.keys.versionHint(a));
@@ -87,14 +89,14 @@ describe('the table is named, with the file; the others are published; readers s
 test('what was missing is brought back: a redrive publishes', async () => {
   const shop = lake(embedded, { a: numberedRows(3) });
   await shop.runThrough();
-  const { list } = await filesOf(shop);
-  const body = await bodyOf(list);
-  await embedded.store.delete([list]);
+  const { manifest } = await filesOf(shop);
+  const body = await bodyOf(manifest);
+  await embedded.store.delete([manifest]);
   shop.source.tables.get('a')!.rows = numberedRows(5, 'new');
   const { run, orders } = await shop.plan();
   await shop.copy(orders);
   await expect(shop.publish(run)).rejects.toMatchObject({ code: 'RunIncomplete' });
-  await bytes(list, body);
+  await bytes(manifest, body);
   expect(await shop.publish(run)).toMatchObject({ status: 'published' });
   expect(await shop.read('a')).toEqual(numberedRows(5, 'new'));
 });

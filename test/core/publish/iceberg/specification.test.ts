@@ -132,6 +132,9 @@ describe('table metadata', () => {
         operation: 'overwrite',
         'tidemark.sync': shop.sync,
         'tidemark.run': runs[at + 1],
+        // which of its manifests hold what it adds
+        'tidemark.manifests': expect.stringMatching(/^[0-9a-f]{8} 1$/),
+        ...(at > 0 && { 'tidemark.expired': '1' }),
         'engine-name': 'tidemark',
         'added-data-files': String(added!.length),
         'added-records': of(added!, 'record_count'),

@@ -62,16 +62,19 @@ describe('liveSnapshots', () => {
     [1, 0, [6]],
     [2, 0, [5, 6]],
     [9, 0, [1, 2, 3, 4, 5, 6]],
-    // younger than so many days; one of exactly that age is not
-    [1, 3, [4, 5, 6]],
-    [1, 3.5, [3, 4, 5, 6]],
+    // the current one within so many days: replaced less than so many days ago
+    [1, 3, [3, 4, 5, 6]],
+    [1, 3.5, [2, 3, 4, 5, 6]],
     // whichever keeps more
     [5, 3, [2, 3, 4, 5, 6]],
     // the one that readers see always stays
     [0, 0, [6]],
-  ])('of main the newest %d stay, and those younger than %d days', (snapshots, days, expected) => {
-    expect(live(chain(6), snapshots, days)).toEqual(expected);
-  });
+  ])(
+    'of main the newest %d stay, and those that were replaced within %d days',
+    (snapshots, days, expected) => {
+      expect(live(chain(6), snapshots, days)).toEqual(expected);
+    },
+  );
 
   test('a tag keeps its snapshot, and none before it', () => {
     const tagged = withRefs(chain(6), { audit: { type: 'tag', 'snapshot-id': 2 } });

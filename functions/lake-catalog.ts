@@ -1,0 +1,36 @@
+import type { GlueClientConfig } from '@aws-sdk/client-glue';
+import { lakeName } from '../core/definition/lake-name.ts';
+import type { Definition } from '../core/definition/options.ts';
+import { formatTableName, parseTableName } from '../core/definition/table-name.ts';
+import type { Keys } from '../core/objects/keys.ts';
+import type { ObjectStore } from '../core/objects/store.ts';
+import type { TableCatalog } from '../core/publish/catalogs/catalog.ts';
+import { glueCatalog, glueClient } from '../core/publish/catalogs/glue-catalog.ts';
+import type { TableName } from '../core/sources/source.ts';
+
+/** Which name each of a definition's tables has in its catalog. */
+export function lakeNames({ tables }: Definition): (table: TableName) => string {
+  const others = new Map(tables.map(({ name, as }) => [formatTableName(parseTableName(name)!), as]));
+  return (table) => lakeName(table, others.get(formatTableName(table)));
+}
+
+/**
+ * The catalog beside the ledger that a definition names; undefined: the ledger is the catalog.
+ * @param account where it is not the environment that says region and credentials
+ */
+export function lakeCatalog(
+  definition: Definition,
+  store: ObjectStore,
+  keys: Keys,
+  account: Pick<GlueClientConfig, 'region' | 'credentials'> = {},
+): TableCatalog | undefined {
+  const { catalog } = definition.target;
+  switch (catalog.type) {
+    case 'ledger':
+      return undefined;
+    case 'glue':
+      return glueCatalog(glueClient(account), store, keys, catalog.database, lakeNames(definition));
+    case 'rest':
+      return undefined;
+  }
+}

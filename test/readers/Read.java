@@ -13,8 +13,6 @@ import java.time.temporal.ChronoUnit;
 import java.util.HexFormat;
 import java.util.List;
 import org.apache.hadoop.conf.Configuration;
-import org.apache.hadoop.fs.Path;
-import org.apache.hadoop.fs.RawLocalFileSystem;
 import org.apache.iceberg.Table;
 import org.apache.iceberg.data.IcebergGenerics;
 import org.apache.iceberg.data.Record;
@@ -32,28 +30,12 @@ public class Read {
   private static final LocalDateTime EPOCH = LocalDateTime.of(1970, 1, 1, 0, 0);
 
   /** s3://bucket/key is the file folder/bucket/key: where the library would have a client of S3's. */
-  public static class Buckets extends RawLocalFileSystem {
-    private static String folder;
-
-    @Override
-    public URI getUri() {
-      return URI.create("s3://lake");
-    }
-
-    @Override
-    public void initialize(URI uri, Configuration conf) throws java.io.IOException {
-      super.initialize(uri, conf);
-      setConf(conf);
-    }
-
-    @Override
-    protected void checkPath(Path path) {}
-
-    @Override
-    public java.io.File pathToFile(Path path) {
-      URI uri = path.toUri();
-      return new java.io.File(folder + "/" + uri.getAuthority() + uri.getPath());
-    }
+  private static Configuration bucketsIn(String folder, String bucket) {
+    Configuration conf = new Configuration();
+    conf.set("fs.s3.impl", "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme");
+    conf.set("fs.viewfs.overload.scheme.target.s3.impl", "org.apache.hadoop.fs.LocalFileSystem");
+    conf.set("fs.viewfs.mounttable." + bucket + ".linkMergeSlash", "file://" + folder + "/" + bucket);
+    return conf;
   }
 
   private static String text(Object value) {
@@ -86,10 +68,7 @@ public class Read {
   }
 
   public static void main(String[] args) throws Exception {
-    Buckets.folder = args[0];
-    Configuration conf = new Configuration();
-    conf.set("fs.s3.impl", Buckets.class.getName());
-    conf.setClassLoader(Read.class.getClassLoader());
+    Configuration conf = bucketsIn(args[0], URI.create(args[1]).getAuthority());
     Table table = new HadoopTables(conf).load(args[1]);
     List<Types.NestedField> fields = table.schema().columns();
     IcebergGenerics.ScanBuilder scan = IcebergGenerics.read(table);

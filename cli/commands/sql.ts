@@ -47,7 +47,7 @@ function engineOf(word: string): EngineName {
   const near = nearestWord(word, engineNames);
   throw new TidemarkError(
     'UsageWrong',
-    `--engine ${JSON.stringify(word)}; ${near ? `did you mean ${near}?` : 'there is none of that name'} Allowed: ${engineNames.join(', ')}`,
+    `--engine ${JSON.stringify(word)}; ${near ? `did you mean ${near}?` : 'there is none of that name.'} Allowed: ${engineNames.join(', ')}`,
   );
 }
 

@@ -75,7 +75,7 @@ LOCATION ${escapedLiteral(`${locationOf(table)}/_symlink/`)};`,
     ],
     notes: [
       `${syncName} is a database of your Glue Data Catalog: CREATE DATABASE IF NOT EXISTS ${backQuoted(syncName)}.`,
-      'It follows every run by itself: Tidemark replaces the list of files in one step. A query that began before reads the files that it was given; they stay until the run after the next.',
+      'It follows every run by itself: Tidemark replaces the list of files in one step. A query that began before reads the files that it was given; they stay as long as `target.keep` keeps their snapshot.',
       ...(columns ? [] : ['<columns> are printed once the table is published.']),
       ...(odd
         ? ['Hive has no times of day (microseconds since midnight here) and no UUIDs (16 bytes here).']

@@ -49,7 +49,7 @@ export function clickhouse(table: LakeTable): ReaderSql {
   }
   const settings = [
     "catalog_type = 'rest'",
-    ...(catalog.warehouse ? [`warehouse = ${escapedLiteral(catalog.warehouse)}`] : []),
+    `warehouse = ${escapedLiteral(catalog.warehouse ?? '<warehouse>')}`,
     ...(catalog.token ? ["auth_header = 'Authorization: Bearer <token>'"] : []),
   ];
   return {
@@ -58,6 +58,11 @@ export function clickhouse(table: LakeTable): ReaderSql {
       `CREATE DATABASE lake ENGINE = DataLakeCatalog(${escapedLiteral(catalog.uri)}) SETTINGS ${settings.join(', ')};`,
       `SELECT * FROM lake.${backQuoted(`${catalog.namespace}.${lakeName}`)} LIMIT 10;`,
     ],
-    notes: catalog.token ? ['<token> is that of target.catalog.token: it is not printed.'] : [],
+    notes: [
+      ...(catalog.warehouse
+        ? []
+        : ['ClickHouse asks for the name of a warehouse, also where the catalog has one only.']),
+      ...(catalog.token ? ['<token> is that of target.catalog.token: it is not printed.'] : []),
+    ],
   };
 }

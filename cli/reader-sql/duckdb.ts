@@ -49,7 +49,12 @@ function throughRest(table: LakeTable, catalog: RestCatalog): ReaderSql {
         `ATTACH ${warehouse} AS lake (TYPE iceberg, ${place}${signed});`,
         inCatalog(catalog.namespace, table),
       ],
-      notes: [],
+      notes:
+        catalog.sign.service === 'execute-api'
+          ? [
+              'DuckDB takes what to sign for from the host: it must be <id>.execute-api.<region>.amazonaws.com, not a name of your own.',
+            ]
+          : [],
     };
   }
   const secret = catalog.token ? ["CREATE SECRET lake_token (TYPE iceberg, TOKEN '<token>');"] : [];

@@ -10,6 +10,13 @@ export function redshift(table: LakeTable): ReaderSql {
   if (catalog.type === 'rest' && isSignedFor(catalog, 'glue'))
     return throughSpectrum(table, catalog.namespace);
   if (table.manifests.includes('redshift')) return byCopy(table);
+  if (catalog.type === 'rest' && isSignedFor(catalog, 's3tables'))
+    return {
+      statements: [],
+      notes: [
+        'Redshift reads table buckets through their integration with the Glue Data Catalog: https://docs.aws.amazon.com/redshift/latest/dg/querying-s3Tables.html',
+      ],
+    };
   const why = catalog.type === 'ledger' ? 'Iceberg tables by their path' : 'a REST catalog other than Glue’s';
   return {
     statements: [],

@@ -1,5 +1,12 @@
 import type { ColumnType } from '../../core/formats/column.ts';
-import { isSignedFor, type LakeTable, locationOf, type ReaderSql, readsOnlyS3 } from './lake-table.ts';
+import {
+  isGlues,
+  type LakeTable,
+  locationOf,
+  type ReaderSql,
+  readsOnlyS3,
+  tableBucketOf,
+} from './lake-table.ts';
 import { backQuoted, doubleQuoted, escapedLiteral } from './quoting.ts';
 
 const select = (catalog: string, database: string, table: string): string =>
@@ -13,12 +20,12 @@ export function athena(table: LakeTable): ReaderSql {
     return { statements: [select('AwsDataCatalog', catalog.database, lakeName)], notes: [] };
   }
   if (catalog.type === 'rest') {
-    if (isSignedFor(catalog, 'glue'))
+    if (isGlues(catalog))
       return { statements: [select('AwsDataCatalog', catalog.namespace, lakeName)], notes: [] };
-    const tableBucket = /:bucket\/([a-z0-9-]+)$/.exec(catalog.warehouse ?? '')?.[1];
-    if (isSignedFor(catalog, 's3tables') && tableBucket)
+    const tableBucket = tableBucketOf(catalog);
+    if (tableBucket)
       return {
-        statements: [select(`s3tablescatalog/${tableBucket}`, catalog.namespace, lakeName)],
+        statements: [select(`s3tablescatalog/${tableBucket.name}`, catalog.namespace, lakeName)],
         notes: ['The table bucket must be integrated with the Glue Data Catalog.'],
       };
   }

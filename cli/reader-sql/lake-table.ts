@@ -47,6 +47,14 @@ export const readsOnlyS3 = (engine: string, { bucketsFolder }: LakeTable): Reade
   ],
 });
 
-/** Whether a REST catalog is AWS's own, in front of what AWS's engines read without it. */
-export const isSignedFor = (catalog: RestCatalog, service: 'glue' | 's3tables'): boolean =>
-  catalog.sign?.service === service;
+/** Whether a REST catalog is Glue's own, in front of what AWS's engines read without it. */
+export const isGlues = ({ sign }: RestCatalog): boolean => sign?.service === 'glue';
+
+/** The table bucket whose REST catalog it is; null: it is no such one, or its warehouse does not say which. */
+export function tableBucketOf({
+  sign,
+  warehouse = '',
+}: RestCatalog): { readonly account: string; readonly name: string } | null {
+  const [, account, name] = /^arn:[^:]+:s3tables:[^:]+:(\d+):bucket\/([a-z0-9-]+)$/.exec(warehouse) ?? [];
+  return sign?.service === 's3tables' && account && name ? { account, name } : null;
+}

@@ -1,5 +1,12 @@
 import type { ColumnType } from '../../core/formats/column.ts';
-import { isSignedFor, type LakeTable, locationOf, type ReaderSql, readsOnlyS3 } from './lake-table.ts';
+import {
+  isGlues,
+  type LakeTable,
+  locationOf,
+  type ReaderSql,
+  readsOnlyS3,
+  tableBucketOf,
+} from './lake-table.ts';
 import { doubleQuoted, literal } from './quoting.ts';
 
 /** The statements for Redshift. Its source: https://docs.aws.amazon.com/redshift/latest/dg/querying-iceberg.html */
@@ -7,10 +14,9 @@ export function redshift(table: LakeTable): ReaderSql {
   if (table.bucketsFolder !== null) return readsOnlyS3('Redshift', table);
   const { catalog } = table;
   if (catalog.type === 'glue') return throughSpectrum(table, catalog.database);
-  if (catalog.type === 'rest' && isSignedFor(catalog, 'glue'))
-    return throughSpectrum(table, catalog.namespace);
+  if (catalog.type === 'rest' && isGlues(catalog)) return throughSpectrum(table, catalog.namespace);
   if (table.manifests.includes('redshift')) return byCopy(table);
-  if (catalog.type === 'rest' && isSignedFor(catalog, 's3tables'))
+  if (catalog.type === 'rest' && tableBucketOf(catalog))
     return {
       statements: [],
       notes: [

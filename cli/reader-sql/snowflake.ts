@@ -1,10 +1,12 @@
 import {
+  isGlues,
   type LakeTable,
   metadataFileName,
   metadataNotes,
   type ReaderSql,
   type RestCatalog,
   readsOnlyS3,
+  tableBucketOf,
 } from './lake-table.ts';
 import { doubleQuoted, escapedLiteral } from './quoting.ts';
 
@@ -43,10 +45,12 @@ const integration = (options: readonly (readonly [string, string])[]): string =>
     ';',
   );
 
-const icebergTable = ({ lakeName }: LakeTable, what: readonly [string, string]): string =>
+const onVolume = ['EXTERNAL_VOLUME', "'tidemark_lake'"] as const;
+
+const icebergTable = ({ lakeName }: LakeTable, ...options: readonly (readonly [string, string])[]): string =>
   lines(
     `CREATE ICEBERG TABLE IF NOT EXISTS ${doubleQuoted(lakeName)}`,
-    [['EXTERNAL_VOLUME', "'tidemark_lake'"], ['CATALOG', "'tidemark_catalog'"], what],
+    [...options, ['CATALOG', "'tidemark_catalog'"]],
     ';',
   );
 
@@ -63,7 +67,7 @@ export function snowflake(table: LakeTable): ReaderSql {
       statements: [
         volume(table),
         integration([['CATALOG_SOURCE', 'OBJECT_STORE']]),
-        icebergTable(table, ['METADATA_FILE_PATH', file]),
+        icebergTable(table, onVolume, ['METADATA_FILE_PATH', file]),
         select,
       ],
       notes: [
@@ -74,7 +78,8 @@ export function snowflake(table: LakeTable): ReaderSql {
       ],
     };
   }
-  const asNamed = icebergTable(table, ['CATALOG_TABLE_NAME', escapedLiteral(lakeName)]);
+  const named = ['CATALOG_TABLE_NAME', escapedLiteral(lakeName)] as const;
+  const asNamed = icebergTable(table, onVolume, named);
   const refresh = `After a run: ALTER ICEBERG TABLE ${doubleQuoted(lakeName)} REFRESH; or AUTO_REFRESH = TRUE in the table’s statement.`;
   if (catalog.type === 'glue') {
     return {
@@ -93,6 +98,16 @@ export function snowflake(table: LakeTable): ReaderSql {
       notes: [trust, refresh],
     };
   }
+  if (tableBucketOf(catalog)) {
+    return {
+      statements: [restIntegration(catalog), icebergTable(table, named), select],
+      notes: [
+        trust,
+        refresh,
+        'The table bucket must be integrated with the Glue Data Catalog, which lends the credentials.',
+      ],
+    };
+  }
   return {
     statements: [volume(table), restIntegration(catalog), asNamed, select],
     notes: [
@@ -106,8 +121,8 @@ export function snowflake(table: LakeTable): ReaderSql {
   };
 }
 
-function restIntegration({ uri, warehouse, namespace, sign, token }: RestCatalog): string {
-  const apiTypes = { glue: 'AWS_GLUE', s3tables: 'AWS_GLUE', 'execute-api': 'AWS_API_GATEWAY' } as const;
+function restIntegration(catalog: RestCatalog): string {
+  const { namespace, sign, token } = catalog;
   const authentication = sign
     ? nested([
         ['TYPE', 'SIGV4'],
@@ -123,16 +138,28 @@ function restIntegration({ uri, warehouse, namespace, sign, token }: RestCatalog
   return integration([
     ['CATALOG_SOURCE', 'ICEBERG_REST'],
     ['CATALOG_NAMESPACE', escapedLiteral(namespace)],
-    [
-      'REST_CONFIG',
-      nested(
-        given(
-          ['CATALOG_URI', escapedLiteral(uri)],
-          sign ? ['CATALOG_API_TYPE', apiTypes[sign.service]] : null,
-          warehouse ? ['CATALOG_NAME', escapedLiteral(warehouse)] : null,
-        ),
-      ),
-    ],
+    ['REST_CONFIG', nested(restConfig(catalog))],
     ['REST_AUTHENTICATION', authentication],
   ]);
+}
+
+/** Table buckets are reached through Glue's endpoint. */
+function restConfig(catalog: RestCatalog): (readonly [string, string])[] {
+  const { uri, warehouse, sign } = catalog;
+  const tableBucket = tableBucketOf(catalog);
+  if (tableBucket && sign) {
+    const { account, name } = tableBucket;
+    return [
+      ['CATALOG_URI', escapedLiteral(`https://glue.${sign.region}.amazonaws.com/iceberg`)],
+      ['CATALOG_API_TYPE', 'AWS_GLUE'],
+      ['CATALOG_NAME', escapedLiteral(`${account}:s3tablescatalog/${name}`)],
+      ['ACCESS_DELEGATION_MODE', 'VENDED_CREDENTIALS'],
+    ];
+  }
+  const apiType = isGlues(catalog) ? 'AWS_GLUE' : 'AWS_API_GATEWAY';
+  return given(
+    ['CATALOG_URI', escapedLiteral(uri)],
+    sign ? ['CATALOG_API_TYPE', apiType] : null,
+    warehouse ? ['CATALOG_NAME', escapedLiteral(warehouse)] : null,
+  );
 }

@@ -4,17 +4,22 @@ import { definitionOptions } from './options.ts';
 type JsonSchema = {
   readonly type?: string;
   readonly enum?: readonly (string | number)[];
+  readonly const?: string;
   readonly description?: string;
   readonly default?: unknown;
   readonly minimum?: number;
   readonly maximum?: number;
   readonly anyOf?: readonly JsonSchema[];
+  readonly oneOf?: readonly JsonSchema[];
   readonly items?: JsonSchema;
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly required?: readonly string[];
 };
 
+const typeOf = (group: JsonSchema): string => `\`${group.properties?.type?.const}\``;
+
 function kindOf(schema: JsonSchema): string {
+  if (schema.oneOf) return 'text, or group';
   if (schema.enum) return schema.enum.map((word) => `\`${word}\``).join(', ');
   if (schema.anyOf) return 'bytes: `67108864`, `64MiB`';
   if (schema.type === 'array') return `list of ${schema.items ? kindOf(schema.items) : 'anything'}`;
@@ -39,9 +44,22 @@ function rows(schema: JsonSchema, path: string): string[] {
     const here = path ? `${path}.${name}` : name;
     const needed = schema.required?.includes(name) ?? false;
     const row = `| \`${here}\` | ${kindOf(option)} | ${shownDefault(option, needed)} | ${(option.description ?? '').replaceAll('|', '\\|')} |`;
+    if (option.oneOf) return [row, ...rowsOfGroups(option.oneOf, here)];
     const below = option.type === 'array' ? rows(option.items ?? {}, `${here}[]`) : rows(option, here);
     return [row, ...below];
   });
+}
+
+/** What stands in groups that are told apart by their type: the types, and the options of each. */
+function rowsOfGroups(groups: readonly JsonSchema[], path: string): string[] {
+  const type = `| \`${path}.type\` | ${groups.map(typeOf).join(', ')} | **needed** | Which one. |`;
+  const options = groups.flatMap((group) => {
+    const { type: _, ...properties } = group.properties ?? {};
+    return rows({ ...group, properties }, path).map((row) =>
+      row.replace(/ \|$/, ` With type ${typeOf(group)}. |`),
+    );
+  });
+  return [type, ...options];
 }
 
 /** The page of the documentation that lists every option, in Markdown. */

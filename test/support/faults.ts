@@ -20,7 +20,8 @@ export function gated<T extends object>(name: string, target: T, gate: Gate): T 
   return new Proxy(target, {
     get(object, property, receiver) {
       const member: unknown = Reflect.get(object, property, receiver);
-      if (typeof member !== 'function' || typeof property !== 'string') return member;
+      if (typeof member !== 'function' || typeof property !== 'string' || property === 'placeOf')
+        return member;
       if (iterated.has(property)) {
         return (...operands: unknown[]) =>
           steps(`${name}.${property}.next`, member.apply(object, operands) as AsyncIterable<unknown>, gate);
@@ -47,7 +48,7 @@ async function* steps(name: string, iterable: AsyncIterable<unknown>, gate: Gate
 /** Wraps whatever of a set of places is there to be wrapped. */
 export function gatedPlaces<T extends object>(places: T, gate: Gate): T {
   const wrapped = { ...places } as Record<string, unknown>;
-  for (const name of ['ledger', 'store', 'source']) {
+  for (const name of ['ledger', 'store', 'source', 'catalog']) {
     if (wrapped[name]) wrapped[name] = gated(name, wrapped[name] as object, gate);
   }
   return wrapped as T;
@@ -86,7 +87,9 @@ export function faultAt(at: number | null, way: Way): Fault {
         ? 'SourceUnavailable'
         : name.startsWith('store')
           ? 'StoreUnavailable'
-          : 'LedgerUnavailable',
+          : name.startsWith('catalog')
+            ? 'CatalogUnavailable'
+            : 'LedgerUnavailable',
       `${name} did not answer (by the test)`,
     );
   return {

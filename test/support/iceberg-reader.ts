@@ -27,9 +27,10 @@ export async function readAvroFile(body: Buffer): Promise<AvroFile> {
 }
 
 export type IcebergReader = {
-  metadata(tableUrl: string): Promise<ReadMetadata>;
+  /** @param file the metadata file's name, as a catalog has it; default: the one of the hint */
+  metadata(tableUrl: string, file?: string): Promise<ReadMetadata>;
   /** All rows of the current snapshot, or of another one; [] where it has no files. */
-  rows(tableUrl: string, snapshotId?: number): Promise<Record<string, unknown>[]>;
+  rows(tableUrl: string, snapshotId?: number, file?: string): Promise<Record<string, unknown>[]>;
   /** Header and entries of the manifest list of the current snapshot, or of another one. */
   manifestList(metadata: ReadMetadata, snapshotId?: number): Promise<AvroFile>;
   /** The same snapshot's manifests as icebird reads them: sequence numbers inherited. */
@@ -40,8 +41,8 @@ export type IcebergReader = {
 
 const notFound = 'No data manifest files found for current snapshot';
 
-/** @param s3 whose endpoint answers for all of S3 */
-export function icebergReader(s3: S3Client): IcebergReader {
+/** @param s3 whose endpoint answers for all of S3, or that endpoint */
+export function icebergReader(s3: S3Client | string): IcebergReader {
   const through = async <T>(work: () => Promise<T>): Promise<T> => {
     const endpoint = await endpointOf(s3);
     return quietly(() => routed(endpoint, work));
@@ -52,11 +53,13 @@ export function icebergReader(s3: S3Client): IcebergReader {
     if (!answer.ok) throw new Error(`${url}: ${answer.status}`);
     return readAvroFile(Buffer.from(await answer.arrayBuffer()));
   };
+  const metadataOf = (tableUrl: string, metadataFileName?: string) =>
+    icebergMetadata({ tableUrl, ...(metadataFileName && { metadataFileName }) });
   const reader: IcebergReader = {
-    metadata: (tableUrl) => through(() => icebergMetadata({ tableUrl })),
-    rows: (tableUrl, snapshotId) =>
+    metadata: (tableUrl, file) => through(() => metadataOf(tableUrl, file)),
+    rows: (tableUrl, snapshotId, file) =>
       through(async () => {
-        const metadata = at(await icebergMetadata({ tableUrl }), snapshotId);
+        const metadata = at(await metadataOf(tableUrl, file), snapshotId);
         try {
           return await icebergRead({ tableUrl, metadata });
         } catch (error) {
@@ -87,7 +90,8 @@ function at(metadata: ReadMetadata, snapshotId: number | undefined): ReadMetadat
   };
 }
 
-async function endpointOf(s3: S3Client): Promise<string> {
+async function endpointOf(s3: S3Client | string): Promise<string> {
+  if (typeof s3 === 'string') return s3;
   const { protocol, hostname, port } = await s3.config.endpoint!();
   return `${protocol}//${hostname}:${port}`;
 }

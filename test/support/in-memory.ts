@@ -1,4 +1,6 @@
 /** The ledger and the store in memory, for what takes many requests. (Both are held against the embedded ones by tests of their own.) */
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import type { S3ClientConfig } from '@aws-sdk/client-s3';
 import { parquetFormat } from '../../core/formats/parquet/parquet.ts';
 import { dynamodbClient, dynamodbLedger } from '../../core/ledger/dynamodb.ts';
@@ -6,15 +8,16 @@ import { keysOf } from '../../core/objects/keys.ts';
 import { s3Client, s3Store } from '../../core/objects/s3.ts';
 import type { Embedded } from './embedded.ts';
 import { memoryDynamodb } from './memory-dynamodb.ts';
-import { memoryS3, type SdkRequest } from './memory-s3.ts';
+import { type MemoryS3, memoryS3, type SdkRequest } from './memory-s3.ts';
 
 const bucket = 'lake';
 
 export type Ground = Pick<Embedded, 'ledger' | 'store' | 'format' | 'freshSync'>;
 
 export type InMemory = Ground & {
-  /** Puts all objects into another store, for readers that come over HTTP. */
-  copyTo(other: Ground): Promise<void>;
+  /** for readers that come over HTTP */
+  readonly endpoint: string;
+  stop(): Promise<void>;
 };
 
 export async function inMemory(): Promise<InMemory> {
@@ -40,11 +43,33 @@ export async function inMemory(): Promise<InMemory> {
       const target = { bucket, prefix: `${sync}/` };
       return { sync, target, keys: keysOf(target, sync) };
     },
-    async copyTo({ store }) {
-      for (const [key, { body, sha256, contentType }] of objects.objects) {
-        const hex = Buffer.from(sha256!, 'base64').toString('hex');
-        await store.put(key, body, hex, { mediaType: contentType });
-      }
-    },
+    ...(await served(objects.objects)),
+  };
+}
+
+/** Objects by their path, whole or a range of them. */
+async function served(objects: MemoryS3['objects']): Promise<Pick<InMemory, 'endpoint' | 'stop'>> {
+  const server = createServer((request, response) => {
+    const key = decodeURIComponent(request.url!.slice(`/${bucket}/`.length));
+    const found = objects.get(key);
+    if (!found) return void response.writeHead(404).end();
+    const [, first, last] = /^bytes=([0-9]*)-([0-9]*)$/.exec(request.headers.range ?? '') ?? [];
+    const size = found.body.length;
+    const from = first ? Number(first) : last ? size - Number(last) : 0;
+    const body = found.body.subarray(from, first && last ? Number(last) + 1 : size);
+    response.writeHead(request.headers.range ? 206 : 200, {
+      'content-length': body.length,
+      ...(request.headers.range && { 'content-range': `bytes ${from}-${from + body.length - 1}/${size}` }),
+    });
+    response.end(request.method === 'HEAD' ? undefined : body);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    stop: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
   };
 }

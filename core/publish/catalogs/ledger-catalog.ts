@@ -27,7 +27,7 @@ const leftoversMax = 100;
 export function ledgerCatalog(ledger: Ledger, store: ObjectStore, keys: Keys, sync: string): Catalog {
   return {
     async load(table, head) {
-      if (head?.inCatalog) throw inAnotherCatalog(formatTableName(table));
+      refuseInCatalog(head);
       const number = head?.metadata ?? (await numberBesideHint(ledger, store, keys, sync, table));
       if (!number) return null;
       const key = keys.metadataFile(table, number);
@@ -113,11 +113,14 @@ async function writeNext(
   );
 }
 
-const inAnotherCatalog = (table: string): TidemarkError =>
-  new TidemarkError(
+/** What the ledger knows of a table's metadata is old once the table has moved into a catalog. */
+function refuseInCatalog(head: TableHead | null): void {
+  if (!head?.inCatalog) return;
+  throw new TidemarkError(
     'DefinitionInvalid',
-    `target.catalog: table ${table} stands in another catalog, in which it was published; allowed is that one, as it was named before, or another target.url`,
+    `target.catalog: table ${head.table} stands in another catalog, in which it was published; allowed is that one, as it was named before, or another target.url`,
   );
+}
 
 const gone = (file: string, table: string): TidemarkError =>
   new TidemarkError(
@@ -154,6 +157,7 @@ export async function rollHintForward(
   sync: string,
   head: TableHead,
 ): Promise<void> {
+  refuseInCatalog(head);
   const table = parseTableName(head.table)!;
   const number = head.metadata ?? (await numberBesideHint(ledger, store, keys, sync, table));
   if (!number) return;

@@ -32,8 +32,12 @@ test('every option has its default', () => {
   expect(load(whole())).toEqual({
     name: 'shop',
     source: { type: 'postgres', url: password, statement_milliseconds: 200, statement_rows: 100_000 },
-    tables: [{ name: 'public.orders', as_text: [] }],
-    target: { url: 's3://lake/shop', compression: 'auto' },
+    tables: [{ name: 'public.orders', as_text: [], mode: 'overwrite', partition: [] }],
+    target: {
+      ...{ url: 's3://lake/shop', compression: 'auto', catalog: { type: 'ledger' } },
+      ...{ keep: { snapshots: 2, days: 0 }, manifests: [] },
+    },
+    publish: 'each',
     part: { rows: 1_000_000, bytes: 64 * 1024 ** 2, seconds: 60 },
     chunk: { rows: 1_000_000 },
     concurrency: 4,

@@ -1,5 +1,5 @@
 /** Tables to which each run’s rows are added, read by code that is not ours. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { type Embedded, startEmbedded } from '../../support/embedded.ts';
 import { type IcebergReader, icebergReader } from '../../support/iceberg-reader.ts';
 import { inMemory } from '../../support/in-memory.ts';
@@ -10,6 +10,8 @@ let embedded: Embedded;
 let reader: IcebergReader;
 beforeAll(async () => {
   embedded = await startEmbedded();
+});
+beforeEach(() => {
   reader = icebergReader(embedded.s3);
 });
 afterAll(() => embedded.close());
@@ -102,7 +104,8 @@ describe('many runs', () => {
       await runWith(shop, rows);
       all.push(...rows);
     }
-    await memory.copyTo(embedded);
+    reader = icebergReader(memory.endpoint);
+    onTestFinished(memory.stop);
     expect(await asIceberg(shop)).toEqual(sorted(all));
     expect(sorted((await shop.read('a'))!)).toEqual(sorted(all));
     const metadata = await reader.metadata(shop.keys.location(a));

@@ -60,7 +60,7 @@ export type How = {
   /** another lake, whose sync under another definition this one is */
   readonly like?: Lake;
   /** made for the lake's places */
-  readonly catalog?: (keys: Keys) => TableCatalog;
+  readonly catalog?: (keys: Keys) => TableCatalog | undefined;
 };
 
 /** By default chunks of about two rows, and parts of one. */
@@ -142,7 +142,8 @@ part: { rows: ${sizes.part} }`,
       for (const file of pointer.files) {
         const found = await store.get(file.key);
         expect(found, `${file.key} of version ${pointer.version}`).not.toBeNull();
-        expect(`sha256:${sha256Of([found!.body])}`).toBe(file.checksum);
+        // of another program's files nothing more is known
+        if (file.checksum) expect(`sha256:${sha256Of([found!.body])}`).toBe(file.checksum);
         expect(found!.body.length).toBe(file.bytes);
         const inFile = await rowsOfFile(found!.body);
         expect(inFile).toHaveLength(file.rows);

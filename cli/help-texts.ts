@@ -131,6 +131,16 @@ Examples:
   $ npx tidemark tag public.orders before_migration --snapshot 20261120T070102Z-4f3a
   $ npx tidemark tag public.orders audit_2026 --delete`,
   },
+  sql: {
+    summary: 'print what opens a table in a query engine',
+    description:
+      'Prints the statements that open a table of the lake in a query engine, as the definition’s target says where it is. Where an engine cannot open it, says why, and what to set.',
+    after: `
+Examples:
+  $ npx tidemark sql public.orders --engine duckdb
+  $ npx tidemark sql public.orders --engine athena --cloud aws
+  $ npx tidemark sql public.orders --engine trino --json | jq -r '.statements[]'`,
+  },
   sample: {
     summary: 'start the sample database, and run a command on it',
     description:

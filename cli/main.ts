@@ -30,6 +30,8 @@ async function answerTo(wish: Exclude<Wish, { command: 'sample' }>, context: Con
       return (await import('./commands/rollback.ts')).rollback(context, wish.table, wish.to);
     case 'tag':
       return (await import('./commands/tag.ts')).tag(context, wish);
+    case 'sql':
+      return (await import('./commands/sql.ts')).sql(context, wish);
   }
 }
 

@@ -16,6 +16,7 @@ export type Wish =
   | { readonly command: 'snapshots'; readonly table: string }
   | { readonly command: 'rollback'; readonly table: string; readonly to: string }
   | ({ readonly command: 'tag' } & Tagging)
+  | { readonly command: 'sql'; readonly table: string; readonly engine: string }
   | { readonly command: 'sample'; readonly args: readonly string[] };
 
 export type GlobalOptions = {
@@ -111,6 +112,10 @@ function grammar(width: number, write: Write, wish: (wish: Wish) => void): Comma
         ...{ snapshot: options.snapshot ?? null, delete: options.delete === true },
       }),
     );
+  command('sql', helpTexts.sql)
+    .argument('<table>', 'as the definition names it')
+    .requiredOption('--engine <name>', 'athena, duckdb, spark, trino, snowflake, redshift or clickhouse')
+    .action((table: string, { engine }: { engine: string }) => wish({ command: 'sql', table, engine }));
   command('sample', helpTexts.sample)
     .argument('[command...]', 'a command of tidemark, with its options')
     // they are the inner command's

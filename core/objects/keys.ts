@@ -14,6 +14,7 @@ import type { TableName } from '../sources/source.ts';
  *     <table>/metadata/v<n>.metadata.json      the table's Iceberg metadata; <run>-…avro: its manifests and their lists
  *     <table>/metadata/version-hint.text       n of the current one
  *     <table>/current.json                     what readers without Iceberg see now
+ *     <table>/_symlink/symlink.txt, <table>/redshift.manifest   the same for Hive and for Redshift, where asked for
  */
 export type Target = { readonly bucket: string /** '' or 'a/b/' */; readonly prefix: string };
 
@@ -67,6 +68,8 @@ export function keysOf(target: Target, sync: string) {
     manifestOf: (table: TableName, run: string, name: string) =>
       `${prefix}${tableFolder(table)}/metadata/${run}-${name}.avro`,
     pointer: (table: TableName) => `${prefix}${tableFolder(table)}/current.json`,
+    symlinks: (table: TableName) => `${prefix}${tableFolder(table)}/_symlink/symlink.txt`,
+    redshiftManifest: (table: TableName) => `${prefix}${tableFolder(table)}/redshift.manifest`,
   };
 }
 export type Keys = ReturnType<typeof keysOf>;

@@ -44,6 +44,12 @@ function parsePointer(body: Buffer, place: string): Pointer {
   return pointer;
 }
 
+/** @returns null where there is none @throws TidemarkError ProtocolViolation, FormatTooNew */
+export async function readPointer(store: ObjectStore, key: string): Promise<Pointer | null> {
+  const found = await store.get(key);
+  return found && parsePointer(found.body, `s3://${store.bucket}/${key}`);
+}
+
 /**
  * Whether a pointer tells another story than the ledger: another sync's, or that of a ledger which is gone. In one
  * ledger the versions and the runs of a table grow together, and a run that claims it is not before the one shown.

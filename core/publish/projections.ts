@@ -4,7 +4,8 @@ import type { TableHead } from '../ledger/ledger.ts';
 import type { PreparedTable } from '../plan/plan-run.ts';
 import { catalogOf, type PublishPlaces } from './catalogs/catalog-of.ts';
 import { rollHintForward } from './catalogs/ledger-catalog.ts';
-import { type Contents, rollForward } from './pointer.ts';
+import { type Contents, readPointer, rollForward } from './pointer.ts';
+import { showManifests } from './reader-manifests.ts';
 import { tableContents } from './table-contents.ts';
 
 /**
@@ -18,6 +19,8 @@ export async function showHead(places: PublishPlaces, sync: string, head: TableH
   const { ledger, store, keys } = places;
   const isShown = await rollForward(store, keys, sync, head, () => contentsOf(places, sync, head));
   if (!places.catalog) await rollHintForward(ledger, store, keys, sync, head);
+  const shown = () => readPointer(store, keys.pointer(parseTableName(head.table)!));
+  await showManifests(store, keys, places.manifests ?? [], head, shown);
   return isShown;
 }
 

@@ -28,6 +28,7 @@ describe('the command line', () => {
     ['runs', { command: 'runs', limit: 20 }],
     ['runs --limit 5', { command: 'runs', limit: 5 }],
     ['show r1', { command: 'show', run: 'r1' }],
+    ['sql orders --engine duckdb', { command: 'sql', table: 'orders', engine: 'duckdb' }],
     ['sample', { command: 'sample', args: [] }],
     ['sample run --count --fresh', { command: 'sample', args: ['run', '--count', '--fresh'] }],
     ['sample show r1', { command: 'sample', args: ['show', 'r1'] }],
@@ -72,7 +73,7 @@ describe('main', () => {
     expect(stdout.replaceAll(/\s+/g, ' ')).toContain(
       'deployed on AWS (its definition file is read here then, too)',
     );
-    for (const command of ['check', 'plan', 'run', 'redrive', 'status', 'runs', 'show', 'sample']) {
+    for (const command of ['check', 'plan', 'run', 'redrive', 'status', 'runs', 'show', 'sql', 'sample']) {
       const help = await called(command, '--help');
       expect(help.exitCode).toBe(0);
       expect(help.stdout.match(/^ {2}\$ npx tidemark /gm)!.length, command).toBeGreaterThanOrEqual(2);

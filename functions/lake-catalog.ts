@@ -1,4 +1,3 @@
-import type { GlueClientConfig } from '@aws-sdk/client-glue';
 import { lakeName } from '../core/definition/lake-name.ts';
 import type { Definition } from '../core/definition/options.ts';
 import { formatTableName, parseTableName } from '../core/definition/table-name.ts';
@@ -23,7 +22,7 @@ export function lakeCatalog(
   definition: Definition,
   store: ObjectStore,
   keys: Keys,
-  account: Pick<GlueClientConfig, 'region' | 'credentials'> = {},
+  account: Pick<NonNullable<Parameters<typeof glueClient>[0]>, 'region' | 'credentials'> = {},
 ): TableCatalog | undefined {
   const { catalog } = definition.target;
   switch (catalog.type) {

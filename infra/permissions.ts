@@ -35,9 +35,14 @@ export type Territory = {
   readonly executionsArn: string;
   /** where the catalog is Glue's */
   readonly glue: GlueTables | null;
+  /** what is written beside, for readers without Iceberg */
+  readonly manifests: readonly (keyof typeof readerManifests)[];
   /** of what those need that read from the source */
   readonly source: readonly PolicyStatement[];
 };
+
+/** Their names in a table's folder. */
+const readerManifests = { hive: '_symlink/symlink.txt', redshift: 'redshift.manifest' } as const;
 
 /** What IAM takes of inline policies a role, without white space. */
 const roleCharactersMax = 10_240;
@@ -168,12 +173,14 @@ export function planPermissions(territory: Territory): PolicyStatement[] {
   const pointers = tables.flatMap((table) => [
     `${table}/current.json`,
     `${table}/metadata/version-hint.text`,
+    ...territory.manifests.map((kind) => `${table}/${readerManifests[kind]}`),
   ]);
   // what the pointers are made of
   const known = tables.flatMap((table) => [
     `${table}/manifests/*`,
     `${table}/current.json`,
     `${table}/metadata/*`,
+    ...territory.manifests.map((kind) => `${table}/${readerManifests[kind]}`),
   ]);
   return [
     onLedger(territory, itemsOfSync(territory), ['GetItem', 'PutItem', 'UpdateItem']),

@@ -149,6 +149,7 @@ export class SyncPipeline extends Construct {
         stateMachineArn: statesArn(stack, 'stateMachine', stateMachineName(sync)),
         executionsArn: statesArn(stack, 'execution', `${stateMachineName(sync)}:*`),
         glue: glueTables(stack, definition),
+        manifests: definition.target.manifests,
         source: sourcePermissions(stack, access),
       };
       const tables = definition.tables.map(({ name }) => parseTableName(name)!);

@@ -12,7 +12,12 @@ export const rollback = (context: Context, name: string, to: string): Promise<An
   look(context, async ({ definition, cloud }) => {
     const { table, options } = namedTable(definition, name);
     const sync = definition.name;
-    const { head, id, changed } = await rollBack(cloud, sync, table, to);
+    const { head, id, changed } = await rollBack(
+      { ...cloud, manifests: definition.target.manifests },
+      sync,
+      table,
+      to,
+    );
     const { run, rows, appended } = head.snapshot!;
     const spelled = formatTableName(table);
     const shown = appended?.total.rows ?? rows;

@@ -15,13 +15,14 @@ export type PlanEvent = {
 
 export async function handler({ execution, fresh }: PlanEvent): Promise<PlannedRun> {
   const { definition, ledger, store, keys, catalog } = places();
+  const { manifests } = definition.target;
   const source = openSource(definition);
   try {
     const planned = await planRun(
       { ledger, store, keys, source },
       definition,
       { execution, fresh, isOver },
-      (head) => prepareTable({ ledger, store, keys, catalog }, definition.name, head),
+      (head) => prepareTable({ ledger, store, keys, catalog, manifests }, definition.name, head),
       (run) => sweepStagingBefore(store, keys, run),
     );
     log(planned);

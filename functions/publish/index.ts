@@ -26,7 +26,7 @@ export async function handler(event: PublishEvent): Promise<PublishedRun> {
   const goAgain = event.currentRedriveCount > event.redriveCount;
   const reasons = () => readFailures(store, event.results?.Key);
   const published = await publishRun(
-    { ledger, store, keys, catalog },
+    { ledger, store, keys, catalog, manifests: definition.target.manifests },
     definition.name,
     event.run,
     goAgain,

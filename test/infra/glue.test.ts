@@ -188,3 +188,13 @@ test('Glue’s endpoint for the REST protocol: the same rights, and to look at t
     'glue:UpdateTable',
   ]);
 }, 300_000);
+
+test('lists for readers without Iceberg: Plan rolls them forward, where they are asked for', () => {
+  const [stack] = deployed(glued.replace('target: {', 'target: { manifests: [hive, redshift],')) as [
+    Synthesized,
+  ];
+  const put = statementsOf(stack, roleOf(stack, 'Plan'))
+    .filter(({ actions }) => actions.includes('s3:PutObject'))
+    .flatMap(({ resources }) => resources);
+  expect(put.filter((resource) => /symlink|redshift/.test(resource))).toHaveLength(4);
+}, 300_000);

@@ -287,6 +287,7 @@ describe('tables in a role', () => {
     stateMachineArn: statesArn,
     executionsArn: `${statesArn}:*`,
     glue: null,
+    manifests: [],
     source: [],
   };
 

@@ -3,6 +3,7 @@ import { bucketOf } from './aws-names.ts';
 import type { Credentials } from './deployed-source.ts';
 import { type Place, valueAt } from './document.ts';
 import type { Definition } from './options.ts';
+import { parsePartitionField, partitionFamily } from './partition-field.ts';
 import { longestGapHours } from './schedule.ts';
 import { formatTableName, parseTableName } from './table-name.ts';
 
@@ -32,6 +33,28 @@ function tableBreaches({ tables }: Definition, raw: unknown): Breach[] {
     seen.set(spelled, index);
   });
   return breaches;
+}
+
+function partitionBreaches({ tables }: Definition): Breach[] {
+  return tables.flatMap(({ partition }, index) => {
+    const seen = new Map<string, number>();
+    return partition.flatMap((text, at) => {
+      const field = parsePartitionField(text);
+      if (!field) return [];
+      const family = JSON.stringify([partitionFamily(field), field.column]);
+      const before = seen.get(family);
+      if (before === undefined) {
+        seen.set(family, at);
+        return [];
+      }
+      return [
+        {
+          path: ['tables', index, 'partition', at],
+          what: `${JSON.stringify(text)} divides as partition[${before}] does; allowed: one ${partitionFamily(field)} of a column`,
+        },
+      ];
+    });
+  });
 }
 
 /** TLS that is refused with IAM: its token would go out readable, and RDS would not take it. */
@@ -139,6 +162,7 @@ export const brokenRules = (
 ): string[] =>
   [
     ...tableBreaches(definition, raw),
+    ...partitionBreaches(definition),
     ...sourceBreaches(definition, raw, credentials),
     ...deployBreaches(definition),
   ].map(({ path, what }) => `${place(path)}: ${what}`);

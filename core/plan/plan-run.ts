@@ -11,6 +11,7 @@ import type { Source } from '../sources/source.ts';
 import { chunkOrder, type Order, problemOrder } from './chunk-order.ts';
 import { planChunks } from './chunks.ts';
 import { freezeTable } from './frozen-table.ts';
+import { partitionOf } from './partition.ts';
 import { startRun } from './start-run.ts';
 import { readTablePlan, settleTablePlan, type TablePlan } from './table-plan.ts';
 
@@ -56,9 +57,10 @@ export async function planTable(
   table: TableOptions,
 ): Promise<TablePlan> {
   const description = await source.describe(parseTableName(table.name)!, table.as_text, table.key ?? null);
+  const partition = partitionOf(description, table.partition);
   const statistics = await source.measure(description, sampleKeys);
   const { rows, bytes, min, max } = statistics;
-  return { description, rows, bytes, min, max, chunks: planChunks(statistics, definition.chunk.rows) };
+  return { description, partition, rows, bytes, min, max, chunks: planChunks(statistics, definition.chunk.rows) };
 }
 
 /**
@@ -108,7 +110,7 @@ export async function planRun(
       const plan =
         (await readTablePlan(store, keys, run, index)) ??
         (await settleTablePlan(store, keys, run, index, await planTable(source, definition, table)));
-      await freezeTable(store, keys, run, index, plan.description);
+      await freezeTable(store, keys, run, index, plan);
       const ranges = plan.chunks.length > 0 ? plan.chunks : [null];
       add(ranges.map((range, chunk) => chunkOrder(definition, run, index, chunk, range, plan.description)));
     } catch (error) {

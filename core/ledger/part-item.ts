@@ -27,7 +27,8 @@ type PartOf<Files> = Omit<Part, 'files'> & Files;
 export function partItem({ files, ...part }: Part): Item {
   const key = partKey(part, part.n);
   const first = files[0];
-  if (first?.partition) return { ...key, format: partitionedFormatVersion, ...partitioned(part, files, first) };
+  if (first?.partition)
+    return { ...key, format: partitionedFormatVersion, ...partitioned(part, files, first) };
   if (!first) return { ...key, format: formatVersion, ...part, file: null };
   const { statistics, rows: _rows, partition: _partition, ...file } = first;
   return {

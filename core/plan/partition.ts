@@ -32,10 +32,10 @@ export function partitionOf(description: TableDescription, texts: readonly strin
       throw wrong(
         `${transform} takes no column of type ${column.type.kind} (${name}, ${column.sourceType}); allowed: ${kinds.join(', ')}`,
       );
-    const field = { source: column.id, transform, argument, name: partitionName(name, transform) };
+    const field = { column: name, transform, argument, name: partitionName(name, transform) };
     if (transform !== 'identity' && names.includes(field.name))
       throw wrong(
-        `${fieldText(field, name)} would be called ${field.name}, as a column of the table is; Iceberg allows no two of a name`,
+        `${fieldText(field)} would be called ${field.name}, as a column of the table is; Iceberg allows no two of a name`,
       );
     return field;
   });

@@ -60,7 +60,15 @@ export async function planTable(
   const partition = partitionOf(description, table.partition);
   const statistics = await source.measure(description, sampleKeys);
   const { rows, bytes, min, max } = statistics;
-  return { description, partition, rows, bytes, min, max, chunks: planChunks(statistics, definition.chunk.rows) };
+  return {
+    description,
+    partition,
+    rows,
+    bytes,
+    min,
+    max,
+    chunks: planChunks(statistics, definition.chunk.rows),
+  };
 }
 
 /**

@@ -1,6 +1,7 @@
-import { isAsCommitted, renamePart } from '../copy/rename.ts';
+import { isAsCommitted, renameFile } from '../copy/rename.ts';
 import { formatTableName, parseTableName } from '../definition/table-name.ts';
 import { TidemarkError } from '../errors.ts';
+import { humanPartition } from '../formats/partition/values.ts';
 import type { Ledger, Part, Run, TableHead } from '../ledger/ledger.ts';
 import type { Keys } from '../objects/keys.ts';
 import type { ObjectStore } from '../objects/store.ts';
@@ -11,6 +12,7 @@ import { ledgerCatalog } from './catalogs/ledger-catalog.ts';
 import { withAddition } from './iceberg/commit.ts';
 import { dataFile } from './iceberg/data-file.ts';
 import type { SortField } from './iceberg/metadata.ts';
+import { partitionRecord } from './iceberg/partition-avro.ts';
 import { icebergFields } from './iceberg/schema.ts';
 import { type Manifest, toManifest, writeManifest } from './manifest.ts';
 import { showHead } from './projections.ts';
@@ -61,11 +63,10 @@ function completeParts(plan: TablePlan, log: Log | undefined, table: string): Pa
 
 /** Sees to it that every committed file has its final name and is, by size and checksum, what was committed. */
 async function settleFiles(store: ObjectStore, parts: readonly Part[]): Promise<void> {
-  await inParallel(parts, requestsMax, async (part) => {
-    const { file } = part;
-    if (!file) return;
+  const files = parts.flatMap((part) => part.files.map((file) => ({ part, file })));
+  await inParallel(files, requestsMax, async ({ part, file }) => {
     let found = await store.head(file.final);
-    if (!found && (await renamePart(store, part))) found = await store.head(file.final);
+    if (!found && (await renameFile(store, part, file))) found = await store.head(file.final);
     if (!found || !isAsCommitted(found, part, file)) {
       throw new TidemarkError(
         'ProtocolViolation',
@@ -87,7 +88,7 @@ function sortOf({ columns, key }: TableDescription): SortField | null {
 function manifestOf(
   { sync, run }: Run,
   table: string,
-  { columns }: TableDescription,
+  { description: { columns }, partition }: TablePlan,
   parts: readonly Part[],
 ): Manifest {
   return toManifest({
@@ -95,17 +96,16 @@ function manifestOf(
     run,
     table,
     schema: columns.map(({ id, name, type, nullable }) => ({ id, name, type, nullable })),
-    files: parts.flatMap(({ file, rows }) =>
-      file
-        ? {
-            key: file.final,
-            rows,
-            bytes: file.size,
-            checksum: `sha256:${file.sha256}`,
-            firstKey: file.firstKey,
-            lastKey: file.lastKey,
-          }
-        : [],
+    files: parts.flatMap(({ files }) =>
+      files.map((file) => ({
+        key: file.final,
+        rows: file.rows,
+        bytes: file.size,
+        checksum: `sha256:${file.sha256}`,
+        firstKey: file.firstKey,
+        lastKey: file.lastKey,
+        ...(file.partition && { partition: humanPartition(partition, columns, file.partition) }),
+      })),
     ),
   });
 }
@@ -132,7 +132,7 @@ export async function publishTable(
     const parts = plan && completeParts(plan, log, table);
     if (!parts) return null;
     await settleFiles(store, parts);
-    head = await commitSnapshot(places, owner, head, plan.description, parts, nowMs);
+    head = await commitSnapshot(places, owner, head, plan, parts, nowMs);
     if (head.publishedRun !== run) return 'superseded';
   }
   if (!(await showHead(places, sync, head))) {
@@ -150,23 +150,26 @@ async function commitSnapshot(
   { ledger, store, keys }: PublishPlaces,
   owner: Run,
   seen: TableHead | null,
-  description: TableDescription,
+  plan: TablePlan,
   parts: readonly Part[],
   nowMs: () => number,
 ): Promise<TableHead> {
   const { sync, run } = owner;
+  const { description, partition } = plan;
   const { columns } = description;
   const table = formatTableName(description);
-  const manifest = manifestOf(owner, table, description, parts);
+  const manifest = manifestOf(owner, table, plan, parts);
   await writeManifest(store, keys, description, manifest);
   const sort = sortOf(description);
-  const files = parts.flatMap(({ file, rows }) => {
-    if (!file) return [];
-    const path = `s3://${store.bucket}/${file.final}`;
-    return dataFile({ path, format: 'PARQUET', rows, bytes: file.size }, columns, file.statistics);
-  });
+  const files = parts
+    .flatMap((part) => part.files)
+    .map(({ final, rows, size, statistics, partition: tuple }) => {
+      const file = { path: `s3://${store.bucket}/${final}`, format: 'PARQUET', rows, bytes: size };
+      return dataFile(file, columns, statistics, partitionRecord(partition, columns, tuple));
+    });
   const addition = {
     ...{ sync, run, table: description, sort, files },
+    partition: { fields: partition, columns },
     fields: icebergFields(columns),
     operation: 'overwrite',
     keep: defaultKeep,

@@ -1,7 +1,7 @@
 /** Which partition each row of a batch belongs to: partitions are numbered as they come in a part. */
 import { type Batch, batchRowsMax, type Column } from '../column.ts';
 import { distinctValues } from './distinct.ts';
-import { fieldText, type PartitionField, type PartitionTuple } from './partition.ts';
+import { fieldText, type PartitionField, type PartitionTuple, sourceOf } from './partition.ts';
 
 export type Assigner = {
   /**
@@ -22,10 +22,9 @@ export function assigner(
   table: string,
 ): Assigner {
   const places = fields.map((field) => {
-    const at = columns.findIndex(({ id }) => id === field.source);
-    const column = columns[at]!;
-    const where = `table ${table}, partition ${fieldText(field, column.name)}`;
-    return { at, distinct: distinctValues(field, column.type, where) };
+    const column = sourceOf(columns, field);
+    const where = `table ${table}, partition ${fieldText(field)}`;
+    return { at: columns.indexOf(column), distinct: distinctValues(field, column.type, where) };
   });
   const numbers = new Int32Array(batchRowsMax);
   /** of each field after the first: the number of what is before it and its own → the number of both */

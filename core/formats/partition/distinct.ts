@@ -28,7 +28,8 @@ export function distinctValues(field: PartitionField, type: ColumnType, where: s
       );
     return values.push(value) - 1;
   };
-  const numbered = results.kind === 'numbers' ? numbersOf(results, result, take) : slicesOf(results, result, take);
+  const numbered =
+    results.kind === 'numbers' ? numbersOf(results, result, take) : slicesOf(results, result, take);
   let ofNull = -1;
   return {
     number(vector, rows, out) {

@@ -2,14 +2,14 @@
  * By what a table's files are divided: each file holds the rows of one value of each field.
  * Source: https://iceberg.apache.org/spec/#partition-transforms
  */
-import type { ColumnType } from '../column.ts';
+import type { Column, ColumnType } from '../column.ts';
 
 export type Transform = 'identity' | 'bucket' | 'truncate' | 'year' | 'month' | 'day' | 'hour';
 
 /** A transform of a column, as a run's plan froze it. */
 export type PartitionField = {
-  /** the column's id */
-  readonly source: number;
+  /** its name, in the description that the plan froze beside it */
+  readonly column: string;
   readonly transform: Transform;
   /** of bucket: how many; of truncate: the width; null: the transform takes none */
   readonly argument: number | null;
@@ -47,13 +47,14 @@ export const partitionName = (column: string, transform: Transform): string =>
   `${column}${suffixes[transform]}`;
 
 /** `bucket(16, id)`, for messages: as the definition spells it. */
-export const fieldText = (
-  { transform, argument }: Pick<PartitionField, 'transform' | 'argument'>,
-  column: string,
-): string => {
+export const fieldText = ({ column, transform, argument }: PartitionField): string => {
   if (transform === 'identity') return column;
   return argument === null ? `${transform}(${column})` : `${transform}(${argument}, ${column})`;
 };
+
+/** The column that a field divides by. */
+export const sourceOf = <C extends Column>(columns: readonly C[], field: PartitionField): C =>
+  columns.find(({ name }) => name === field.column)!;
 
 /** What a transform makes of a type. */
 export function resultType({ transform }: Pick<PartitionField, 'transform'>, type: ColumnType): ColumnType {

@@ -131,9 +131,7 @@ export function partitionedEncoder(
   };
 
   function tooMany(batchRows: number, found: number | null): TidemarkError {
-    const spelled = fields.map((field) =>
-      fieldText(field, columns.find(({ id }) => id === field.source)!.name),
-    );
+    const spelled = fields.map(fieldText);
     return new TidemarkError(
       'DefinitionInvalid',
       `table ${table}: ${batchRows} rows that follow each other have ${found ?? `more than ${openMax}`} values of ${spelled.join(', ')}; allowed: up to ${openMax}, so a coarser transform, or a key along which these values change slowly`,

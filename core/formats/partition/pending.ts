@@ -37,12 +37,7 @@ export function pendingRows(columns: readonly Column[]): PendingRows {
   let rows = 0;
   let bytes = 0;
 
-  function takeColumn(
-    column: number,
-    from: ColumnVector,
-    positions: Positions,
-    picked: Int32Array,
-  ): void {
+  function takeColumn(column: number, from: ColumnVector, positions: Positions, picked: Int32Array): void {
     const to = vectors[column]!;
     const { starts, ends } = positions;
     let added = 0;

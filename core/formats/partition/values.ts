@@ -1,6 +1,12 @@
 /** A partition field's value, out of the results of its transform, and for people. */
-import type { ColumnType } from '../column.ts';
-import { type PartitionField, type PartitionValue, resultType } from './partition.ts';
+import type { Column, ColumnType } from '../column.ts';
+import {
+  type PartitionField,
+  type PartitionTuple,
+  type PartitionValue,
+  resultType,
+  sourceOf,
+} from './partition.ts';
 
 /** @param type of the result */
 export function numberValue(type: ColumnType, value: number): PartitionValue {
@@ -90,3 +96,16 @@ export function humanValue(field: PartitionField, source: ColumnType, value: Par
       return String(value);
   }
 }
+
+/** A file's values by their fields' names, as people write them. */
+export const humanPartition = (
+  fields: readonly PartitionField[],
+  columns: readonly Column[],
+  tuple: PartitionTuple,
+): Record<string, string | null> =>
+  Object.fromEntries(
+    fields.map((field, at) => [
+      field.name,
+      humanValue(field, sourceOf(columns, field).type, tuple[at] ?? null),
+    ]),
+  );

@@ -1,5 +1,7 @@
 /** A run's files as a snapshot of a table: what is written before the catalog is asked. */
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import type { Column } from '../../formats/column.ts';
+import type { PartitionField } from '../../formats/partition/partition.ts';
 import { sha256Of } from '../../objects/checksum.ts';
 import { inParallel } from '../../parallel.ts';
 import type { TableName } from '../../sources/source.ts';
@@ -8,6 +10,7 @@ import {
   type DataFile,
   type ManifestEntry,
   type ManifestFile,
+  type Partitioning,
   status,
   writeManifest,
   writeManifestList,
@@ -19,6 +22,14 @@ import {
   type SortField,
   type TableMetadata,
 } from './metadata.ts';
+import {
+  asWritten,
+  byPartitioning,
+  fieldSummaries,
+  partitioningOf,
+  partitionsAmong,
+} from './partition-avro.ts';
+import { specOf, withPartition } from './partition-spec.ts';
 import { entriesOf, liveManifestsOf, type Places } from './read.ts';
 import type { IcebergField } from './schema.ts';
 import {
@@ -41,6 +52,8 @@ export type Addition = {
   readonly run: string;
   readonly table: TableName;
   readonly fields: readonly IcebergField[];
+  /** by what the files are divided: their records name values by these fields' names; absent: by nothing */
+  readonly partition?: { readonly fields: readonly PartitionField[]; readonly columns: readonly Column[] };
   readonly sort: SortField | null;
   readonly files: readonly DataFile[];
   /** `append`: to what is there. `overwrite`: in place of it */
@@ -72,9 +85,13 @@ async function putAvro(
   return `s3://${store.bucket}/${key}`;
 }
 
-const inGroups = <T>(items: readonly T[]): T[][] =>
-  Array.from({ length: Math.ceil(items.length / entriesMax) }, (_, group) =>
-    items.slice(group * entriesMax, (group + 1) * entriesMax),
+/** The entries of each manifest. */
+const inGroups = (items: readonly ManifestEntry[], partitioning: Partitioning) =>
+  byPartitioning(items, partitioning).flatMap(({ partitioning, entries }) =>
+    Array.from({ length: Math.ceil(entries.length / entriesMax) }, (_, group) => ({
+      partitioning,
+      entries: entries.slice(group * entriesMax, (group + 1) * entriesMax),
+    })),
   );
 
 /** What is live in the table, as entries that take it away. */
@@ -82,8 +99,8 @@ async function deletions(places: Places, metadata: TableMetadata, id: number): P
   const entries: ManifestEntry[] = [];
   const manifests = await liveManifestsOf(places, currentSnapshot(metadata));
   await inParallel(manifests, requestsMax, async (manifest) => {
-    // the rest is other programs' (files of deletions, partitions): it goes with the manifests that name it
-    if (manifest.content !== 0 || manifest.partition_spec_id !== metadata['default-spec-id']) return;
+    // files of deletions are other programs': they go with the manifests that name them
+    if (manifest.content !== 0) return;
     for (const entry of await entriesOf(places, manifest)) {
       if (entry.status === status.deleted) continue;
       entries.push({
@@ -92,6 +109,7 @@ async function deletions(places: Places, metadata: TableMetadata, id: number): P
         sequence_number: entry.sequence_number ?? manifest.sequence_number,
         file_sequence_number: entry.file_sequence_number ?? manifest.sequence_number,
         data_file: entry.data_file,
+        partitioning: entry.partitioning,
       });
     }
   });
@@ -118,8 +136,11 @@ export async function withAddition(
   nowMs: number,
 ): Promise<TableMetadata> {
   const { sync, run, table, fields, sort, files, operation, keep } = addition;
+  const { fields: divisions, columns } = addition.partition ?? { fields: [], columns: [] };
   const about = { uuid: randomUUID(), location: places.keys.location(table), properties: {} };
-  const base = withSort(withFields(loaded?.metadata ?? newTable(about, fields, nowMs), fields), sort);
+  const grown = withSort(withFields(loaded?.metadata ?? newTable(about, fields, nowMs), fields), sort);
+  const base = withPartition(grown, divisions, columns);
+  const partitioning = partitioningOf(defaultSpec(base)!, divisions, columns);
   const id = snapshotId(addition);
   const sequenceNumber = base['last-sequence-number'] + 1;
   const attempt = randomBytes(4).toString('hex');
@@ -131,21 +152,25 @@ export async function withAddition(
       // null: the manifest's own
       sequence_number: null,
       file_sequence_number: null,
-      data_file: { ...data_file, sort_order_id: base['default-sort-order-id'] },
+      data_file: {
+        ...data_file,
+        partition: asWritten(data_file.partition, divisions, partitioning),
+        sort_order_id: base['default-sort-order-id'],
+      },
+      partitioning,
     }),
   );
-  const groups = inGroups([
-    ...added,
-    ...(operation === 'overwrite' ? await deletions(places, base, id) : []),
-  ]);
+  const changed = [...added, ...(operation === 'overwrite' ? await deletions(places, base, id) : [])];
+  const groups = inGroups(changed, partitioning);
   const manifests: ManifestFile[] = [];
-  await inParallel(groups.entries(), requestsMax, async ([at, entries]) => {
-    const body = writeManifest(entries, currentSchema(base)!, defaultSpec(base)!);
+  await inParallel(groups.entries(), requestsMax, async ([at, { entries, partitioning }]) => {
+    const { specId, fields } = partitioning;
+    const body = writeManifest(entries, currentSchema(base)!, specOf(base, specId)!, partitioning);
     const of = (wanted: number) => entries.filter((entry) => entry.status === wanted);
     manifests[at] = {
       manifest_path: await putAvro(places, addition, `${attempt}-m${at}`, body),
       manifest_length: body.length,
-      partition_spec_id: base['default-spec-id'],
+      partition_spec_id: specId,
       content: 0,
       sequence_number: sequenceNumber,
       // of what is live: it is all new
@@ -157,7 +182,10 @@ export async function withAddition(
       added_rows_count: rowsOf(of(status.added)),
       existing_rows_count: 0,
       deleted_rows_count: rowsOf(of(status.deleted)),
-      partitions: [],
+      partitions: fieldSummaries(
+        fields,
+        entries.map(({ data_file }) => data_file.partition),
+      ),
       key_metadata: null,
     };
   });
@@ -179,11 +207,14 @@ export async function withAddition(
     ...(parent && { 'parent-snapshot-id': parent['snapshot-id'] }),
     'sequence-number': sequenceNumber,
     'timestamp-ms': nextTime(base, nowMs),
-    summary: summaryOf(base, operation, counts, {
-      [summaryKeys.sync]: sync,
-      [summaryKeys.run]: run,
-      'engine-name': 'tidemark',
-    }),
+    summary: {
+      ...summaryOf(base, operation, counts, {
+        [summaryKeys.sync]: sync,
+        [summaryKeys.run]: run,
+        'engine-name': 'tidemark',
+      }),
+      'changed-partition-count': String(Math.max(1, partitionsAmong(changed))),
+    },
     'manifest-list': await putAvro(places, addition, `${attempt}-list`, list),
     'schema-id': base['current-schema-id'],
   });

@@ -2,25 +2,19 @@
  * Partition values in manifests: their Avro types, the record of a file, and what a manifest list says of all files.
  * Source: https://iceberg.apache.org/spec (Manifests, Appendix A and D)
  */
-import { type ColumnType, layoutOf } from '../../formats/column.ts';
+import { type Column, type ColumnType, layoutOf } from '../../formats/column.ts';
 import {
   type PartitionField,
   type PartitionTuple,
   type PartitionValue,
   resultType,
+  sourceOf,
 } from '../../formats/partition/partition.ts';
 import { shortestFrom } from '../../formats/partition/truncated-numbers.ts';
 import { toLong } from './avro.ts';
-import type { FieldSummary } from './manifest.ts';
+import type { AvroField, FieldSummary, ManifestEntry, Partitioning } from './manifest.ts';
 import type { PartitionSpec } from './metadata.ts';
 
-/** A field of the Avro record `partition`, ours or one that was read: with the types that Iceberg has. */
-export type AvroField = {
-  readonly name: string;
-  readonly 'field-id': number;
-  readonly type: unknown;
-  readonly default?: null;
-};
 type AvroType = {
   readonly type: string;
   readonly size?: number;
@@ -74,32 +68,48 @@ const avroName = (name: string): string =>
     })
     .join('');
 
-/** @param types of the source columns, by their ids */
-export function avroFields(
+/** How a spec's values stand in manifests. @param fields that it was made of, in order */
+export const partitioningOf = (
   spec: PartitionSpec,
   fields: readonly PartitionField[],
-  types: ReadonlyMap<number, ColumnType>,
-): AvroField[] {
-  return spec.fields.map(({ name, 'field-id': id }, at) => {
+  columns: readonly Column[],
+): Partitioning => ({
+  specId: spec['spec-id'],
+  fields: spec.fields.map(({ name, 'field-id': id }, at): AvroField => {
     const field = fields[at]!;
     const written = avroName(name);
     return {
       name: written,
       ...(written !== name && { 'iceberg-field-name': name }),
       'field-id': id,
-      type: ['null', avroType(resultType(field, types.get(field.source)!), id)],
+      type: ['null', avroType(resultType(field, sourceOf(columns, field).type), id)],
       default: null,
     };
-  });
-}
+  }),
+});
 
-/** The record of a file. @param fields as `avroFields` gives them */
+export type PartitionRecord = Readonly<Record<string, unknown>>;
+
+/** A file's values, by the names that the plan gave the fields. @param tuple null: there are no partitions */
 export const partitionRecord = (
-  fields: readonly AvroField[],
-  types: readonly ColumnType[],
-  tuple: PartitionTuple,
-): Record<string, unknown> =>
-  Object.fromEntries(fields.map(({ name }, at) => [name, avroValue(types[at]!, tuple[at] ?? null)]));
+  fields: readonly PartitionField[],
+  columns: readonly Column[],
+  tuple: PartitionTuple | null,
+): PartitionRecord =>
+  Object.fromEntries(
+    fields.map((field, at) => [
+      field.name,
+      avroValue(resultType(field, sourceOf(columns, field).type), tuple?.[at] ?? null),
+    ]),
+  );
+
+/** The same by the names that they have in manifests. */
+export const asWritten = (
+  record: PartitionRecord,
+  fields: readonly PartitionField[],
+  partitioning: Partitioning,
+): PartitionRecord =>
+  Object.fromEntries(partitioning.fields.map(({ name }, at) => [name, record[fields[at]!.name]]));
 
 /** @param type of the field's result */
 function avroValue(type: ColumnType, value: PartitionValue): unknown {
@@ -175,7 +185,7 @@ function isBefore(type: AvroType, one: unknown, other: unknown): boolean {
 /** Of each field: whether there are NULLs, and the least and the greatest value. */
 export const fieldSummaries = (
   fields: readonly AvroField[],
-  records: readonly Readonly<Record<string, unknown>>[],
+  records: readonly PartitionRecord[],
 ): FieldSummary[] =>
   fields.map((field) => {
     const type = typeIn(field);
@@ -200,17 +210,32 @@ export const fieldSummaries = (
     };
   });
 
-/** A record as one text: equal where the partition is. */
-export const partitionText = (
-  fields: readonly AvroField[],
-  record: Readonly<Record<string, unknown>>,
-): string =>
-  JSON.stringify(
-    fields.map((field) => {
-      const value = record[field.name] ?? null;
-      return [
-        field['field-id'],
-        value === null ? null : binaryOf(typeIn(field), value).toString('base64'),
-      ];
-    }),
+/** How many partitions entries tell of. */
+export function partitionsAmong(entries: readonly ManifestEntry[]): number {
+  const texts = entries.map(({ partitioning: { specId, fields }, data_file }) =>
+    JSON.stringify([
+      specId,
+      ...fields.map((field) => {
+        const value = data_file.partition[field.name] ?? null;
+        return value === null ? null : binaryOf(typeIn(field), value).toString('base64');
+      }),
+    ]),
   );
+  return new Set(texts).size;
+}
+
+/** Entries that may stand in one manifest: of one spec, and written alike. The default spec's come first, in order. */
+export function byPartitioning(
+  entries: readonly ManifestEntry[],
+  ours: Partitioning,
+): { readonly partitioning: Partitioning; readonly entries: readonly ManifestEntry[] }[] {
+  const groups = new Map<string, { partitioning: Partitioning; entries: ManifestEntry[] }>();
+  groups.set(JSON.stringify(ours), { partitioning: ours, entries: [] });
+  for (const entry of entries) {
+    const text = JSON.stringify(entry.partitioning);
+    const group = groups.get(text) ?? { partitioning: entry.partitioning, entries: [] };
+    group.entries.push(entry);
+    groups.set(text, group);
+  }
+  return [...groups.values()].filter((group) => group.entries.length > 0);
+}

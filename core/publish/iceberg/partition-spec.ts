@@ -1,36 +1,46 @@
 /** A table's partition specs: pure functions from one version of its metadata to the next. */
-import type { PartitionField } from '../../formats/partition/partition.ts';
-import type { PartitionField as SpecField, PartitionSpec, TableMetadata } from './metadata.ts';
+import type { Column } from '../../formats/column.ts';
+import { type PartitionField, sourceOf } from '../../formats/partition/partition.ts';
+import type { PartitionSpec, PartitionField as SpecField, TableMetadata } from './metadata.ts';
 
 /** `bucket[16]`, `truncate[10]`, `month`: as Iceberg spells it. */
 export const transformText = ({ transform, argument }: PartitionField): string =>
   argument === null ? transform : `${transform}[${argument}]`;
 
-const isSame = (known: SpecField, field: PartitionField): boolean =>
-  known['source-id'] === field.source && known.transform === transformText(field);
+/** What a field is, whatever its id and its name. */
+type Division = { readonly 'source-id': number; readonly transform: string };
+
+const isSame = (known: Division, wanted: Division): boolean =>
+  known['source-id'] === wanted['source-id'] && known.transform === wanted.transform;
 
 /**
  * Makes these fields the default spec: one that divides alike is used again, else it is a new one. A field that was in any
  * spec before keeps its id and its name, so that manifests of both tell of the same field.
  */
-export function withPartition(metadata: TableMetadata, fields: readonly PartitionField[]): TableMetadata {
+export function withPartition(
+  metadata: TableMetadata,
+  fields: readonly PartitionField[],
+  columns: readonly Column[],
+): TableMetadata {
   const specs = metadata['partition-specs'];
+  const wanted = fields.map((field) => ({
+    field,
+    division: { 'source-id': sourceOf(columns, field).id, transform: transformText(field) },
+  }));
   const found = specs.find(
     (spec) =>
-      spec.fields.length === fields.length && spec.fields.every((known, at) => isSame(known, fields[at]!)),
+      spec.fields.length === wanted.length &&
+      spec.fields.every((known, at) => isSame(known, wanted[at]!.division)),
   );
   if (found) return { ...metadata, 'default-spec-id': found['spec-id'] };
   const before = specs.flatMap((spec) => spec.fields);
+  // Iceberg's own ids of such fields begin above this
   let lastId = Math.max(999, metadata['last-partition-id']);
   const taken: SpecField[] = [];
-  for (const field of fields) {
-    const known = before.find((one) => isSame(one, field));
-    taken.push(
-      known ?? {
-        ...{ 'source-id': field.source, 'field-id': ++lastId },
-        ...{ name: freeName(field, [...before, ...taken]), transform: transformText(field) },
-      },
-    );
+  for (const { field, division } of wanted) {
+    const known = before.find((one) => isSame(one, division));
+    const name = freeName(field, [...before, ...taken]);
+    taken.push(known ?? { ...division, 'field-id': ++lastId, name });
   }
   const id = 1 + Math.max(...specs.map((spec) => spec['spec-id']));
   const spec: PartitionSpec = { 'spec-id': id, fields: taken };
@@ -42,12 +52,14 @@ export function withPartition(metadata: TableMetadata, fields: readonly Partitio
   };
 }
 
-/** The tables of partitions that readers show put the fields of all specs side by side, by their names. */
+/** Readers put the fields of all specs side by side, by their names: `id_bucket_32` comes after `id_bucket` of 16. */
 function freeName({ name, argument }: PartitionField, others: readonly SpecField[]): string {
   const isTaken = (candidate: string): boolean => others.some((other) => other.name === candidate);
-  if (!isTaken(name)) return name;
-  const base = argument === null ? name : `${name}_${argument}`;
-  let candidate = base;
-  for (let number = 2; isTaken(candidate) || candidate === name; number++) candidate = `${base}_${number}`;
+  const longer = argument === null ? name : `${name}_${argument}`;
+  let candidate = isTaken(name) ? longer : name;
+  for (let number = 2; isTaken(candidate); number++) candidate = `${longer}_${number}`;
   return candidate;
 }
+
+export const specOf = (metadata: TableMetadata, id: number): PartitionSpec | undefined =>
+  metadata['partition-specs'].find((spec) => spec['spec-id'] === id);

@@ -79,7 +79,7 @@ export async function chunkFixture(
     tables: ['public.orders'],
     totals: null,
   });
-  await freezeTable(store, keys, run, id.table, describeTable('orders'));
+  await freezeTable(store, keys, run, id.table, { description: describeTable('orders'), partition: [] });
   const places = { ledger, store, keys, format, source };
   let seconds = 0;
   const fixture: ChunkFixture = {
@@ -144,21 +144,23 @@ export async function expectWhole(fixture: ChunkFixture, expected: readonly Row[
     offset = part.to;
   }
   expect(offset).toBe(order.range?.upTo ?? null);
-  const files = parts.flatMap(({ file }) => file ?? []);
+  const files = parts.flatMap((part) => part.files);
   expect(await keysUnder(store, keys.dataOf(describeTable('orders')))).toEqual(
     files.map(({ final }) => final),
   );
   const copied: Row[] = [];
   for (const part of parts) {
-    if (!part.file) {
+    const [file, ...more] = part.files;
+    expect(more).toEqual([]);
+    if (!file) {
       expect(part.rows).toBe(0);
       continue;
     }
-    const { body } = (await store.get(part.file.final))!;
-    expect([body.length, sha256Of([body])]).toEqual([part.file.size, part.file.sha256]);
+    const { body } = (await store.get(file.final))!;
+    expect([body.length, sha256Of([body])]).toEqual([file.size, file.sha256]);
     const rows = await rowsOfFile(body);
     expect(rows.length).toBe(part.rows);
-    expect([part.file.firstKey, part.file.lastKey]).toEqual([String(rows[0]!.id), String(rows.at(-1)!.id)]);
+    expect([file.firstKey, file.lastKey]).toEqual([String(rows[0]!.id), String(rows.at(-1)!.id)]);
     copied.push(...rows);
   }
   expect(copied).toEqual([...expected].sort((a, b) => a.id - b.id));

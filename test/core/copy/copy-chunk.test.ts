@@ -49,7 +49,7 @@ describe('a part is closed', () => {
     await fixture.invoke();
     const parts = await fixture.log();
     expect(parts.length).toBeGreaterThan(1);
-    for (const { file } of parts.slice(0, -1)) expect(file!.size).toBeGreaterThan(3000);
+    for (const { files } of parts.slice(0, -1)) expect(files[0]!.size).toBeGreaterThan(3000);
     await expectWhole(fixture, large);
   });
 
@@ -138,8 +138,9 @@ describe('a table that is written meanwhile', () => {
         if (outcome?.status === 'done') break;
       }
       const copied: Row[] = [];
-      for (const { file } of await fixture.log()) {
-        if (file) copied.push(...(await rowsOfFile((await embedded.store.get(file.final))!.body)));
+      for (const { files } of await fixture.log()) {
+        for (const { final } of files)
+          copied.push(...(await rowsOfFile((await embedded.store.get(final))!.body)));
       }
       expect(copied.filter(({ id }) => id % 2 === 0)).toEqual(stay);
       expect(new Set(copied.map(({ id }) => id)).size).toBe(copied.length);
@@ -312,8 +313,8 @@ test('files say which sync, run, table, chunk and part they are', async () => {
   const fixture = await chunkFixture(embedded, numberedRows(6));
   await fixture.invoke();
   const said: string[] = [];
-  for (const { file } of await fixture.log()) {
-    const { body } = (await embedded.store.get(file!.final))!;
+  for (const { files } of await fixture.log()) {
+    const { body } = (await embedded.store.get(files[0]!.final))!;
     const { key_value_metadata: pairs } = parquetMetadata(new Uint8Array(body).buffer);
     const found = Object.fromEntries(pairs!.map(({ key, value }) => [key, value]));
     expect(found).toMatchObject({ 'tidemark.run': fixture.id.run, 'tidemark.table': 'public.orders' });

@@ -116,7 +116,7 @@ export async function faultsOf(
   if (running.length > 0) wrong.push(`runs are still running: ${running.map((one) => one.run)}`);
 
   // what lies under a final name is what the ledger committed under it
-  const finals = new Map(parts.flatMap(({ file }) => (file ? [[file.final, file]] : [])));
+  const finals = new Map(parts.flatMap(({ files }) => files.map((file) => [file.final, file] as const)));
   for (const name of files.filter((file) => file.includes('/data/'))) {
     const file = finals.get(name);
     if (!file) {
@@ -146,9 +146,11 @@ export async function faultsOf(
         `${table}: head ${truth.version} of ${truth.snapshot.run}, pointer ${pointer.version} of ${pointer.runs}`,
       );
     }
-    const committed = parts.filter((part) => part.run === run && part.table === index && part.file);
+    const committed = parts
+      .filter((part) => part.run === run && part.table === index)
+      .flatMap((part) => part.files);
     const named = new Set(pointer.files.map(({ key }) => key));
-    if (committed.length !== named.size || !committed.every(({ file }) => named.has(file!.final))) {
+    if (committed.length !== named.size || !committed.every(({ final }) => named.has(final))) {
       wrong.push(`${table}: the snapshot is not what the log holds`);
     }
     const rows = (await Promise.all(shown.files.map(rowsOf))).flat();

@@ -78,7 +78,7 @@ describe('ranges', () => {
     const fixture = await chunkFixture(embedded, [], { range: { after: '5', upTo: '13' } });
     expect(await fixture.invoke()).toEqual({ status: 'done', rows: 0, parts: 1 });
     expect(await fixture.log()).toMatchObject([
-      { n: 0, from: '5', to: '13', last: true, rows: 0, file: null },
+      { n: 0, from: '5', to: '13', last: true, rows: 0, files: [] },
     ]);
     await expectWhole(fixture, []);
     expect(await fixture.invoke()).toEqual({ status: 'done', rows: 0, parts: 0 });
@@ -100,7 +100,7 @@ describe('ranges', () => {
     };
     expect((await fixture.invoke()).status).toBe('done');
     expect(await fixture.log()).toMatchObject([
-      { n: 0, from: null, to: null, last: true, rows: 0, file: null },
+      { n: 0, from: null, to: null, last: true, rows: 0, files: [] },
     ]);
     await Promise.all([1, 2, 3].map(() => fixture.invoke()));
     expect(await fixture.log()).toHaveLength(1);

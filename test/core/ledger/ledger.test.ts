@@ -309,7 +309,7 @@ describe('the part log', () => {
   test('of twenty commits of the same part one wins, and all learn which', async () => {
     const sync = freshSync();
     for (const n of [0, 1, 2]) {
-      const attempts = twenty.map((rows) => partOf(sync, n, { rows }));
+      const attempts = twenty.map((from) => partOf(sync, n, { from: String(from) }));
       const heard = await Promise.all(attempts.map((part) => ledger.commitPart(part)));
       const ids = new Set(heard.map(({ attempt }) => attempt.id));
       expect(ids.size).toBe(1);

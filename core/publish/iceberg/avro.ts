@@ -30,8 +30,14 @@ const longs = avro.types.LongType.__with({
   compare: (a: Long, b: Long) => (a === b ? 0 : a < b ? -1 : 1),
 });
 
+/** A long with a logical type, such as timestamp-micros, is one all the same: the registry knows bare names only. */
+const asLong = (schema: unknown): avro.Type | undefined =>
+  typeof schema === 'object' && schema !== null && 'type' in schema && schema.type === 'long'
+    ? longs
+    : undefined;
+
 const typeOf = (schema: unknown): avro.Type =>
-  avro.Type.forSchema(schema as avro.Schema, { registry: { long: longs } });
+  avro.Type.forSchema(schema as avro.Schema, { registry: { long: longs }, typeHook: asLong });
 
 const syncBytes = 16;
 const magic = Buffer.from('Obj\x01', 'latin1');

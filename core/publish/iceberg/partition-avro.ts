@@ -29,14 +29,14 @@ export function decimalBytes(precision: number): number {
   return bytes;
 }
 
-function avroType(type: ColumnType, id: number): AvroType {
+function avroType(type: ColumnType, id: number): AvroType | string {
   switch (type.kind) {
     case 'boolean':
-      return { type: 'boolean' };
+      return 'boolean';
     case 'int':
-      return { type: type.bits === 64 ? 'long' : 'int' };
+      return type.bits === 64 ? 'long' : 'int';
     case 'float':
-      return { type: type.bits === 64 ? 'double' : 'float' };
+      return type.bits === 64 ? 'double' : 'float';
     case 'decimal': {
       const { precision, scale } = type;
       const size = decimalBytes(precision);
@@ -52,9 +52,9 @@ function avroType(type: ColumnType, id: number): AvroType {
       return { type: 'fixed', name: `uuid_${id}`, size: 16, logicalType: 'uuid' };
     case 'string':
     case 'json':
-      return { type: 'string' };
+      return 'string';
     case 'bytes':
-      return { type: 'bytes' };
+      return 'bytes';
   }
 }
 

@@ -9,7 +9,7 @@ import {
 } from '../../../support/iceberg-reader.ts';
 import { numberedRows, type Row } from '../../../support/memory-source.ts';
 import { rowsOfFile } from '../../copy/chunk-fixture.ts';
-import { type Lake, lake } from '../lake-fixture.ts';
+import { type Lake, lake, under } from '../lake-fixture.ts';
 
 let embedded: Embedded;
 let reader: IcebergReader;
@@ -243,7 +243,7 @@ test('an empty run of a table with partitions is a snapshot without files', asyn
   await run(shop, numberedRows(4));
 });
 
-test('a publisher finishes what a copy has left: files of a part that were not renamed', async () => {
+test('a publisher gives files their names that an attempt has left, when it died among those of the last part', async () => {
   const shop = lakeOf(['bucket(3, id)']);
   shop.source.tables.get('a')!.rows = numberedRows(9);
   const { run: current, orders } = await shop.plan();
@@ -251,14 +251,30 @@ test('a publisher finishes what a copy has left: files of a part that were not r
   const died = new Error('died');
   const dying = shop.copy(orders, {
     async gate({ name }, proceed) {
-      // of the last part of the last chunk one file is renamed
-      if (copies >= 4) throw died;
+      // two parts of two files each
+      if (copies === 3) throw died;
       if (name === 'store.copyToAbsent') copies++;
       return proceed();
     },
   });
   await expect(dying).rejects.toBe(died);
-  await shop.copy(orders);
-  expect(await shop.publish(current)).toMatchObject({ status: 'published', rows: 9 });
+  expect(await under(embedded, shop.keys.stagingOfSync)).not.toEqual([]);
+  expect(await shop.publish(current)).toMatchObject({ status: 'published', rows: 9, files: 4 });
   expect(toRows(await reader.rows(shop.keys.location(a)))).toEqual(numberedRows(9));
+});
+
+test('a file that is not as committed is not published, whichever of its part it is', async () => {
+  for (const at of [0, 1]) {
+    const shop = lakeOf(['bucket(3, id)']);
+    shop.source.tables.get('a')!.rows = numberedRows(9);
+    const { run: current, orders } = await shop.plan();
+    await shop.copy(orders);
+    const keys = await under(embedded, shop.keys.dataOfRun(a, current));
+    await embedded.store.delete([keys.filter((key) => key.endsWith(`-${at}.parquet`))[0]!]);
+    await expect(shop.publish(current)).rejects.toMatchObject({
+      code: 'RunIncomplete',
+      message: expect.stringMatching(new RegExp(`ProtocolViolation: s3://.*-${at}\\.parquet is gone`)),
+    });
+    expect(await shop.pointer('a')).toBeNull();
+  }
 });

@@ -12,9 +12,14 @@ export const partitionedFormatVersion = 2;
  * An item has 400 KiB at most. Of a part with a hundred files, in the worst case: names 2 × 1,024 bytes each (S3's
  * limit) are 200 KiB, values of five partition fields 5 × 256 bytes each are 125 KiB, sizes, checksum and ETag 30 KiB;
  * the part's four keys (2,704 bytes at most: they stand in an index of PostgreSQL) 11 KiB. What is left of 390 KiB
- * is divided among the files' statistics, and with names and values as they mostly are that is 3 KiB and more each.
+ * is divided among the files' statistics …
  */
 const itemBytesMax = 390 * 1024;
+/**
+ * … and of that not more than this: a write costs by the kilobyte, and Publish holds the items of all parts. Of a hundred
+ * files it is 1.3 KiB each, which are the bounds of some 25 columns; of ten files 13.
+ */
+const statisticsBytesMax = 128 * 1024;
 
 /** Of a file in an item of format 1. */
 type FileItem = Omit<PartFile, 'statistics' | 'rows' | 'partition'> & { readonly statistics?: string | null };
@@ -42,7 +47,7 @@ function partitioned(part: Omit<Part, 'files'>, files: readonly PartFile[], firs
   const bare = files.map(({ statistics, firstKey: _first, lastKey: _last, ...file }) => file);
   const whole = { ...part, firstKey, lastKey };
   const left = itemBytesMax - Buffer.byteLength(JSON.stringify({ ...whole, files: bare }));
-  const each = Math.floor(left / files.length);
+  const each = Math.floor(Math.min(left, statisticsBytesMax) / files.length);
   return {
     ...whole,
     files: bare.map((file, at): PartitionFileItem => {

@@ -106,7 +106,7 @@ test('a hundred files with names, values, keys and statistics as long as they ca
   expect(toPart(item).files.map(({ final }) => final)).toEqual(files.map(({ final }) => final));
 });
 
-test('what room there is goes to statistics: the first columns of all files', () => {
+test('statistics have a bound of their own: of all files the first columns', () => {
   const statistics = { splits: [4, 500], columns: columns(200, 16) };
   const files = Array.from({ length: 100 }, (_, at) =>
     file({
@@ -116,10 +116,13 @@ test('what room there is goes to statistics: the first columns of all files', ()
   );
   const item = partItem(part(files));
   expect(itemBytes(item)).toBeLessThan(itemBytesMax);
-  expect(itemBytes(item)).toBeGreaterThan(0.9 * itemBytesMax);
+  const texts = (item.files as { statistics: string }[]).map((one) => one.statistics.length);
+  const sum = texts.reduce((all, one) => all + one, 0);
+  expect(sum).toBeLessThanOrEqual(128 * 1024);
+  expect(sum).toBeGreaterThan(0.9 * 128 * 1024);
   for (const one of toPart(item).files) {
     const kept = one.statistics!.columns;
-    expect(kept.length).toBeGreaterThan(40);
+    expect(kept.length).toBeGreaterThan(15);
     expect(one.statistics).toEqual({ splits: [4, 500], columns: columns(200, 16).slice(0, kept.length) });
   }
   // a single file has all of them, with bounds of the first hundred

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseTableName } from '../../core/definition/table-name.ts';
-import type { Part } from '../../core/ledger/ledger.ts';
+import { toPart } from '../../core/ledger/part-item.ts';
 import { postgresSource } from '../../core/sources/postgres/postgres.ts';
 import { runTidemark } from '../support/command-line.ts';
 import { compareWithSource } from '../support/compare-with-source.ts';
@@ -27,9 +27,9 @@ import {
 
 const tables = Object.keys(rowsOf) as OlderTable[];
 const [run] = ledgerItems().flatMap(({ sk, status }) => (status === 'running' ? [sk.slice(4)] : []));
-const committed = ledgerItems().filter(
-  (item) => item.run === run && item.sk.startsWith('CHUNK#'),
-) as unknown as Part[];
+const committed = ledgerItems()
+  .filter((item) => item.run === run && item.sk.startsWith('CHUNK#'))
+  .map(toPart);
 const rowsCommitted = committed.reduce((sum, { rows }) => sum + rows, 0);
 const isStored = (key: string): boolean => storedObjects().some((object) => object.key === key);
 

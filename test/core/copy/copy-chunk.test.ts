@@ -89,7 +89,7 @@ describe('ranges', () => {
     const fixture = await chunkFixture(embedded, rows);
     fixture.places.source.tables.get('orders')!.rows.pop();
     await fixture.invoke();
-    expect((await fixture.log()).at(-1)).toMatchObject({ to: '6', last: true, file: { lastKey: '5' } });
+    expect((await fixture.log()).at(-1)).toMatchObject({ to: '6', last: true, files: [{ lastKey: '5' }] });
     await expectWhole(fixture, rows.slice(0, 5));
   });
 

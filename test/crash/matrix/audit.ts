@@ -1,5 +1,6 @@
 /** What must hold after a case, found out from outside: the plain files, the ledger's items, a reader that is not ours. */
 import type { Part, Run, TableHead } from '../../../core/ledger/ledger.ts';
+import { toPart } from '../../../core/ledger/part-item.ts';
 import { sha256Of } from '../../../core/objects/checksum.ts';
 import type { Row } from '../../support/memory-source.ts';
 import type { Sights } from './cloud.ts';
@@ -37,7 +38,7 @@ async function ledgerOf(world: Audited): Promise<Ledger> {
   const items = await world.place.items();
   const of = (prefix: string) => items.filter(({ sk }) => String(sk).startsWith(prefix));
   return {
-    parts: of('CHUNK#') as Part[],
+    parts: of('CHUNK#').map(toPart),
     runs: new Map((of('RUN#') as Run[]).map((run) => [run.run, run])),
     heads: new Map((of('TABLE#') as TableHead[]).map((head) => [head.table, head])),
     head: (of('HEAD')[0] as { run: string } | undefined) ?? null,

@@ -84,6 +84,19 @@ test('NULL is a value of its own', async () => {
   ]);
 });
 
+test('an empty text is a value, and not NULL', async () => {
+  const some = ['', null, '', 'x'].map((note, at) => ({ id: at + 1, note }));
+  const fixture = await chunkFixture(embedded, some, { partition: [notes] });
+  await fixture.invoke();
+  await expectWhole(fixture, some);
+  const [part] = await fixture.log();
+  expect(part!.files.map(({ partition, rows: count }) => [partition, count])).toEqual([
+    [[''], 2],
+    [[null], 1],
+    [['x'], 1],
+  ]);
+});
+
 test('several fields divide by all their values together', async () => {
   const two: PartitionField = { column: 'note', transform: 'truncate', argument: 5, name: 'note_trunc' };
   const fixture = await fixtureOf({ partition: [buckets, two], limits: { partRows: 12 } });

@@ -1,6 +1,6 @@
 /**
  * What a commit of very many files takes: manifests, their list and the metadata on an S3 of another process, and the head.
- * The second commit overwrites the first one's files, the third appends to it.
+ * The second commit overwrites the first one's files, the third appends to it; each has a process of its own.
  *
  *     npm run bench:commit -- [files = 10000]
  */
@@ -45,60 +45,64 @@ type Told = {
   readonly endpoints: { readonly s3: string; readonly dynamodb: string };
   readonly ledger: string;
   readonly files: number;
+  /** which of the commits: from 0 */
+  readonly at: number;
 };
 
-async function commits({ endpoints, ledger: ledgerTable, files: count }: Told): Promise<void> {
+async function commit({ endpoints, ledger: ledgerTable, files: count, at }: Told): Promise<void> {
   const account = { region: 'us-east-1', credentials: { accessKeyId: 'local', secretAccessKey: 'local' } };
   const ledger = dynamodbLedger(dynamodbClient({ ...account, endpoint: endpoints.dynamodb }), ledgerTable);
   const store = s3Store(s3Client({ ...account, endpoint: endpoints.s3 }), 'lake');
   const keys = keysOf({ bucket: 'lake', prefix: 'bench/' }, sync);
   const catalog = ledgerCatalog(ledger, store, keys, sync);
-  for (const [at, run] of runs.entries()) {
-    await ledger.claimTable(sync, 'public.lineitem', run);
-    const startedMs = performance.now();
-    const files = Array.from({ length: count }, (_, file) => {
-      const path = `s3://lake/${keys.final(table, run, file, 0, 'parquet')}`;
-      return dataFile(
-        { path, format: 'PARQUET', rows: 100_000, bytes: 64_000_000 },
-        columns,
-        statistics(file),
-      );
-    });
-    const operation: Addition['operation'] = at === 2 ? 'append' : 'overwrite';
-    const seen = await catalog.load(table, await ledger.tableHead(sync, 'public.lineitem'));
-    const addition = {
-      ...{ sync, run, table, sort: null, files, operation, keep: { snapshots: 10, days: 0 } },
-      fields: icebergFields(columns),
-    } as const;
-    const next = await withAddition({ store, keys }, seen, addition, Date.now());
-    const snapshot = { run, publishedAt: '', rows: 0, bytes: 0, files: count, schema: columns };
-    await catalog.commit(table, seen, next, { kind: 'publish', snapshot });
-    const seconds = (performance.now() - startedMs) / 1000;
-    const what = at === 0 ? 'the first' : operation === 'append' ? 'an append' : 'an overwrite of as many';
-    process.stdout.write(
-      `${what}: ${count} files in ${seconds.toFixed(2)} s, peak RSS of the process ${Math.round(process.resourceUsage().maxRSS / 1024)} MB\n`,
-    );
-  }
+  const run = runs[at]!;
+  await ledger.claimTable(sync, 'public.lineitem', run);
+  const startedMs = performance.now();
+  const files = Array.from({ length: count }, (_, file) => {
+    const path = `s3://lake/${keys.final(table, run, file, 0, 'parquet')}`;
+    const [rows, bytes] = [100_000, 64_000_000];
+    return {
+      ...{ rows, bytes },
+      dataFile: () => dataFile({ path, format: 'PARQUET', rows, bytes }, columns, statistics(file)),
+    };
+  });
+  const operation: Addition['operation'] = at === 2 ? 'append' : 'overwrite';
+  const seen = await catalog.load(table, await ledger.tableHead(sync, 'public.lineitem'));
+  const addition = {
+    ...{ sync, run, table, sort: null, files, operation, keep: { snapshots: 10, days: 0 } },
+    fields: icebergFields(columns),
+  };
+  const next = await withAddition({ store, keys }, seen, addition, Date.now());
+  const snapshot = { run, publishedAt: '', rows: 0, bytes: 0, files: count, schema: columns };
+  await catalog.commit(table, seen, next, { kind: 'publish', snapshot });
+  const seconds = (performance.now() - startedMs) / 1000;
+  const what = at === 0 ? 'the first' : operation === 'append' ? 'an append' : 'an overwrite of as many';
+  const peakMB = Math.round(process.resourceUsage().maxRSS / 1024);
+  process.stdout.write(`${what}: ${count} files in ${seconds.toFixed(2)} s, peak RSS ${peakMB} MB\n`);
   process.exit();
 }
 
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
 if (process.send) {
-  process.once('message', (told: Told) => void commits(told));
+  process.once('message', (told: Told) => void commit(told));
 } else {
   const embedded = await startEmbedded();
   try {
     const { protocol, hostname, port } = await embedded.s3.config.endpoint!();
     const dynamodb = await embedded.dynamodb.config.endpoint!();
-    const child = fork(fileURLToPath(import.meta.url), { execArgv: process.execArgv });
-    child.send({
-      endpoints: {
-        s3: `${protocol}//${hostname}:${port}`,
-        dynamodb: `${dynamodb.protocol}//${dynamodb.hostname}:${dynamodb.port}`,
-      },
-      ledger: embedded.tableName,
-      files: Number(process.argv[2] ?? 10_000),
-    } satisfies Told);
-    await once(child, 'exit');
+    for (const at of runs.keys()) {
+      const child = fork(fileURLToPath(import.meta.url), { execArgv: process.execArgv });
+      child.send({
+        endpoints: {
+          s3: `${protocol}//${hostname}:${port}`,
+          dynamodb: `${dynamodb.protocol}//${dynamodb.hostname}:${dynamodb.port}`,
+        },
+        ledger: embedded.tableName,
+        files: Number(process.argv[2] ?? 10_000),
+        at,
+      } satisfies Told);
+      await once(child, 'exit');
+    }
   } finally {
     await embedded.close();
   }

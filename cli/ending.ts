@@ -17,7 +17,7 @@ import {
   nextStepHere,
   runCommand,
 } from './next-steps.ts';
-import { partName } from './progress.ts';
+import { bytesOf, partName } from './progress.ts';
 import { counted } from './quantities.ts';
 import type { RunBeginning } from './run-start.ts';
 import {
@@ -51,7 +51,7 @@ export const statusOf = (output: unknown): string | null => {
 const amountOf = (parts: readonly Part[]): Amount => ({
   rows: parts.reduce((sum, { rows }) => sum + rows, 0),
   parts: parts.length,
-  bytes: parts.reduce((sum, { file }) => sum + (file?.size ?? 0), 0),
+  bytes: bytesOf(parts),
 });
 
 function tablesOf({ followed, context }: Ended, run: Run): SummaryTable[] {

@@ -5,6 +5,10 @@ import type { ChunkActivity } from './cloud.ts';
 /** Rows per second are taken over the newest this many milliseconds. */
 const windowMs = 30_000;
 
+/** Of all the files of parts. */
+export const bytesOf = (parts: readonly Part[]): number =>
+  parts.flatMap(({ files }) => files).reduce((sum, { size }) => sum + size, 0);
+
 /** What is known of a run at one moment. */
 export type Sighting = {
   readonly run: string;
@@ -132,7 +136,7 @@ function tableProgress(
       state,
       rows,
       rowsExpected: rowsLeft === null ? null : rows + rowsLeft,
-      bytes: published?.bytes ?? parts.reduce((sum, part) => sum + (part.file?.size ?? 0), 0),
+      bytes: published?.bytes ?? bytesOf(parts),
       parts: parts.length,
       chunksDone,
       chunks,

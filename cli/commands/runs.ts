@@ -4,6 +4,7 @@ import { isAlive, type RunWord, runWord } from '../executions.ts';
 import { type LayoutColumn, layOut } from '../layout.ts';
 import { look } from '../look.ts';
 import { again } from '../next-steps.ts';
+import { bytesOf } from '../progress.ts';
 import { bytes, count, duration, instant } from '../quantities.ts';
 import { allParts } from '../sighting.ts';
 
@@ -44,8 +45,8 @@ export const runs = (context: Context, options: { readonly limit: number }): Pro
         const parts = await allParts(cloud, sync, run.run);
         sums = {
           rows: parts.reduce((sum, part) => sum + part.rows, 0),
-          bytes: parts.reduce((sum, part) => sum + (part.file?.size ?? 0), 0),
-          files: parts.filter(({ file }) => file).length,
+          bytes: bytesOf(parts),
+          files: parts.reduce((sum, { files }) => sum + files.length, 0),
         };
       }
       listed.push({

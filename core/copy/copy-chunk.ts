@@ -64,12 +64,12 @@ export async function copyChunk(
   if (last?.last) return outcome('done');
 
   const { range, limits } = order;
-  const description =
+  const { description, partition } =
     'description' in order
-      ? order.description
+      ? { description: order.description, partition: [] }
       : await readFrozenTable(store, places.keys, order.run, order.table);
   if (range === null) {
-    const nothing = { from: null, to: null, last: true, rows: 0, file: null };
+    const nothing = { from: null, to: null, last: true, rows: 0, files: [] };
     await commitPart(places, chunk, description, 0, nothing, attempt, clock.nowMs);
     return outcome('done');
   }
@@ -92,6 +92,7 @@ export async function copyChunk(
     const encoded = encodeParts(
       source,
       description,
+      partition,
       rest,
       { ...limits, batchRows: Math.min(batchRowsMax, limits.partRows) },
       places.format,
@@ -146,11 +147,11 @@ async function isOver(ledger: Ledger, { sync, run }: { sync: string; run: string
   return (await knownRun(ledger, sync, run)).status !== 'running';
 }
 
-/** A committed part's file has vanished. That is in order only after its run has ended and was swept. */
+/** A committed part's files, or some, have vanished. That is in order only after its run has ended and was swept. */
 async function whyGone(ledger: Ledger, part: Part): Promise<'over'> {
   if (await isOver(ledger, part)) return 'over';
   throw new TidemarkError(
     'ProtocolViolation',
-    `part ${part.n} of chunk ${part.chunk} is committed, but neither ${part.file?.staged} nor ${part.file?.final} holds it`,
+    `part ${part.n} of chunk ${part.chunk} is committed, but neither ${part.files[0]?.staged} nor ${part.files[0]?.final} holds it${part.files.length > 1 ? ', or so with another of its files' : ''}`,
   );
 }

@@ -1,5 +1,7 @@
-import type { EncodedFile, Format } from '../formats/format.ts';
+import type { Format } from '../formats/format.ts';
+import type { PartitionField } from '../formats/partition/partition.ts';
 import type { KeyRange, ReadLimits, Source, TableDescription } from '../sources/source.ts';
+import { type EncodedPartFile, partEncoder } from './part-encoder.ts';
 
 /** A part that has been read and encoded, and is nowhere but in memory. */
 export type EncodedPart = {
@@ -9,8 +11,8 @@ export type EncodedPart = {
   /** the range ends with it */
   readonly last: boolean;
   readonly rows: number;
-  /** null: no rows, no file */
-  readonly file: (EncodedFile & { readonly firstKey: string; readonly lastKey: string }) | null;
+  /** none: no rows */
+  readonly files: readonly (EncodedPartFile & { readonly firstKey: string; readonly lastKey: string })[];
 };
 
 export type PartLimits = {
@@ -20,8 +22,9 @@ export type PartLimits = {
 };
 
 /**
- * Reads a range and cuts it into parts. A part is closed by rows, by the size of its file or by time, always between
- * two batches, so that its last key is known; it never exceeds its rows unless a single batch does.
+ * Reads a range and cuts it into parts. A part is closed by rows, by the size of its files or by time, always between
+ * two batches, so that its last key is known; it never exceeds its rows unless a single batch does. Where its files'
+ * partitions would be too many with the next batch, it is closed before.
  *
  * Where `isTimeUp` says so, the part at hand is closed after its batch and nothing more is read: the range is then
  * not finished, no part says `last`.
@@ -31,6 +34,7 @@ export type PartLimits = {
 export async function* encodeParts(
   source: Source,
   description: TableDescription,
+  partition: readonly PartitionField[],
   range: KeyRange,
   limits: PartLimits & ReadLimits,
   format: Format,
@@ -41,23 +45,25 @@ export async function* encodeParts(
   let n = 0;
   let from = range.after;
   let startedMs = nowMs();
-  let encoder = format.encoder(description.columns, keyValues(n));
+  let encoder = partEncoder(format, description, partition, keyValues(n));
   let keys = null as { firstKey: string; lastKey: string } | null;
 
   function close(last: boolean): EncodedPart {
     const { rows } = encoder;
     const to = last ? range.upTo : keys!.lastKey;
-    const part = { from, to, last, rows, file: keys && { ...encoder.finish(), ...keys } };
+    const files = keys === null ? [] : encoder.finish().map((file) => ({ ...file, ...keys! }));
+    const part = { from, to, last, rows, files };
     n++;
     from = to;
     startedMs = nowMs();
-    encoder = format.encoder(description.columns, keyValues(n));
+    encoder = partEncoder(format, description, partition, keyValues(n));
     keys = null;
     return part;
   }
 
   for await (const batch of source.read(description, range, limits)) {
-    if (keys && encoder.rows + batch.rows > limits.partRows) yield close(false);
+    const isFull = encoder.rows + batch.rows > limits.partRows || !encoder.fits(batch);
+    if (keys && isFull) yield close(false);
     encoder.write(batch);
     keys = { firstKey: keys?.firstKey ?? batch.firstKey, lastKey: batch.lastKey };
     if (isTimeUp()) {

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { TidemarkError } from '../errors.ts';
 import type { Part, PartFile } from '../ledger/ledger.ts';
 import type { ObjectStore, StoredObject } from '../objects/store.ts';
+import { inParallel } from '../parallel.ts';
 
 /** Under which name in an object's metadata the attempt stands that staged it. */
 export const attemptMetadata = 'tidemark-attempt';
@@ -14,6 +15,9 @@ export const isAsCommitted = (found: StoredObject, part: Part, file: PartFile): 
 
 const triesMax = 5;
 
+/** Requests to the store at once, where a part has several files. */
+export const filesAtOnceMax = 8;
+
 const wrongFile = (store: ObjectStore, key: string): TidemarkError =>
   new TidemarkError(
     'ProtocolViolation',
@@ -21,8 +25,22 @@ const wrongFile = (store: ObjectStore, key: string): TidemarkError =>
   );
 
 /**
- * Gives a committed part's file its final name, or finds that it has it. May be called by several attempts at once,
- * at any time after the commit, as often as one likes.
+ * Gives a committed part's files their final names, or finds that they have them. May be called by several attempts at
+ * once, at any time after the commit, as often as one likes.
+ *
+ * @returns false where a staged file and its final name are both gone: the run was swept, it is over
+ * @throws TidemarkError ProtocolViolation where another object is under a final name
+ */
+export async function renamePart(store: ObjectStore, part: Part): Promise<boolean> {
+  let isWhole = true;
+  await inParallel(part.files, filesAtOnceMax, async (file) => {
+    if (!(await renameFile(store, part, file))) isWhole = false;
+  });
+  return isWhole;
+}
+
+/**
+ * One of its files.
  *
  *   copy staged → final, if nothing is there
  *     copied                        → delete the staged file
@@ -31,13 +49,8 @@ const wrongFile = (store: ObjectStore, key: string): TidemarkError =>
  *     neither                       → look at the staged file, try again: somebody writes the final name right now, or
  *                                     the staged file's ETag is another one, because the request that staged it was
  *                                     sent twice (with KMS, the same bytes get another ETag each time)
- *
- * @returns false where the staged file and the final name are both gone: the run was swept, it is over
- * @throws TidemarkError ProtocolViolation where another object is under the final name
  */
-export async function renamePart(store: ObjectStore, part: Part): Promise<boolean> {
-  const { file } = part;
-  if (!file) return true;
+export async function renameFile(store: ObjectStore, part: Part, file: PartFile): Promise<boolean> {
   let etag = file.stagedEtag;
   for (let tries = 1; ; tries++) {
     const copy = await store.copyToAbsent(file.staged, file.final, etag);

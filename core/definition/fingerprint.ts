@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Definition } from './options.ts';
+import { parsePartitionField } from './partition-field.ts';
 
 /** Where a catalog keeps the tables; how it is logged in to may be mended in the middle. */
 function placeOf(catalog: Definition['target']['catalog']): readonly (string | null)[] {
@@ -24,12 +25,13 @@ export function fingerprint(definition: Definition): string {
     name: definition.name,
     source: { type: definition.source.type },
     // what is as it was before there was a choice is left out: runs of older versions go on
-    tables: definition.tables.map(({ name, key, as_text, mode, as }) => ({
+    tables: definition.tables.map(({ name, key, as_text, mode, as, partition }) => ({
       name,
       key: key ?? null,
       as_text: [...as_text].sort(),
       ...(mode !== 'overwrite' && { mode }),
       ...(as !== undefined && { as }),
+      ...(partition.length > 0 && { partition: partition.map(parsePartitionField) }),
     })),
     target: {
       url: definition.target.url,

@@ -1,6 +1,7 @@
 /** How tables stand in the lake: who says which snapshot is a table's, its partitions, what is kept of its past. */
 import { z } from 'zod';
 import { checkedText } from './aws-names.ts';
+import { allowedPartition, parsePartitionField } from './partition-field.ts';
 
 const names = z
   .string()
@@ -64,13 +65,8 @@ export const keep = z
   .prefault({})
   .describe('Which snapshots of a table stay, for readers that go back in time. Tags keep theirs besides.');
 
-/** `month(created_at)`, `bucket(16, id)`, `country`: an Iceberg transform of a column. */
-const partitionField = z
-  .string()
-  .regex(
-    /^(?:(?:identity|year|month|day|hour)\(\s*[^\s()]+\s*\)|(?:bucket|truncate)\(\s*[1-9]\d{0,8}\s*,\s*[^\s()]+\s*\)|[^\s()]+)$/,
-    'column, year(column), month(column), day(column), hour(column), bucket(16, column) or truncate(10, column)',
-  );
+/** An Iceberg transform of a column. */
+const partitionField = checkedText((text) => (parsePartitionField(text) ? null : allowedPartition));
 
 export const partition = z
   .array(partitionField)

@@ -4,6 +4,7 @@ import type { Credentials } from './deployed-source.ts';
 import { type Place, valueAt } from './document.ts';
 import { lakeName } from './lake-name.ts';
 import type { Definition } from './options.ts';
+import { parsePartitionField, partitionFamily } from './partition-field.ts';
 import { longestGapHours } from './schedule.ts';
 import { formatTableName, parseTableName } from './table-name.ts';
 
@@ -53,6 +54,28 @@ function lakeNameBreaches({ tables, target }: Definition): Breach[] {
     return [
       { path: ['tables', index], what: `${what}; allowed: a name of its own in target.catalog, by \`as:\`` },
     ];
+  });
+}
+
+function partitionBreaches({ tables }: Definition): Breach[] {
+  return tables.flatMap(({ partition }, index) => {
+    const seen = new Map<string, number>();
+    return partition.flatMap((text, at) => {
+      const field = parsePartitionField(text);
+      if (!field) return [];
+      const family = JSON.stringify([partitionFamily(field), field.column]);
+      const before = seen.get(family);
+      if (before === undefined) {
+        seen.set(family, at);
+        return [];
+      }
+      return [
+        {
+          path: ['tables', index, 'partition', at],
+          what: `${JSON.stringify(text)} divides as partition[${before}] does; allowed: one ${partitionFamily(field)} of a column`,
+        },
+      ];
+    });
   });
 }
 
@@ -162,6 +185,7 @@ export const brokenRules = (
   [
     ...tableBreaches(definition, raw),
     ...lakeNameBreaches(definition),
+    ...partitionBreaches(definition),
     ...sourceBreaches(definition, raw, credentials),
     ...deployBreaches(definition),
   ].map(({ path, what }) => `${place(path)}: ${what}`);

@@ -31,12 +31,26 @@ const boundedColumnsMax = 100;
 
 type Row = [id: number, bytes: number, nulls: number, nans: number | null, min?: string, max?: string];
 
-export function statisticsText({ splits, columns }: FileStatistics): string {
+/** @param bytesMax of the text; null: not even the splits are that short. Of the columns the first ones stand in it */
+export function statisticsText(statistics: FileStatistics): string;
+export function statisticsText(statistics: FileStatistics, bytesMax: number): string | null;
+export function statisticsText({ splits, columns }: FileStatistics, bytesMax = Infinity): string | null {
   const rows = columns.map(({ id, bytes, nulls, nans, min, max }, at): Row => {
     if (min === null || max === null || at >= boundedColumnsMax) return [id, bytes, nulls, nans];
     return [id, bytes, nulls, nans, base64(min), base64(max)];
   });
-  return JSON.stringify([splits, rows]);
+  const whole = JSON.stringify([splits, rows]);
+  if (whole.length <= bytesMax) return whole;
+  let left = bytesMax - JSON.stringify([splits, []]).length;
+  if (left < 0) return null;
+  const kept: Row[] = [];
+  for (const row of rows) {
+    // with the comma after it
+    left -= JSON.stringify(row).length + 1;
+    if (left < 0) break;
+    kept.push(row);
+  }
+  return JSON.stringify([splits, kept]);
 }
 
 export function parseStatistics(text: string): FileStatistics {

@@ -29,6 +29,11 @@ export interface Format {
   /**
    * @param columns the columns of every batch that will be written, in order
    * @param keyValues small texts kept in the file's own metadata (which sync, run, chunk and part it is)
+   * @param memoryShare how much of the memory for dictionaries the file may take, where several are written at once
    */
-  encoder(columns: readonly Column[], keyValues: Readonly<Record<string, string>>): FileEncoder;
+  encoder(
+    columns: readonly Column[],
+    keyValues: Readonly<Record<string, string>>,
+    memoryShare?: number,
+  ): FileEncoder;
 }

@@ -10,6 +10,7 @@ import { isDenial, nameOfError } from '../aws-denials.ts';
 import { TidemarkError } from '../errors.ts';
 import * as items from './items.ts';
 import type { Ledger, MetadataChange } from './ledger.ts';
+import { partItem, toPart } from './part-item.ts';
 
 /*
  * The conditions. Each write has one of them, on one item.
@@ -309,7 +310,7 @@ export function dynamodbLedger(client: DynamoDBClient, tableName: string): Ledge
     async lastPart(chunk) {
       const { pk, sk } = items.partKey(chunk, 0);
       for await (const item of query(pk, { from: sk, to: items.chunkLogEnd(chunk) }, true, 1)) {
-        return items.toPart(item);
+        return toPart(item);
       }
       return null;
     },
@@ -319,7 +320,7 @@ export function dynamodbLedger(client: DynamoDBClient, tableName: string): Ledge
         const parts = [];
         const range = { from: items.chunkPrefix(from), to: 'CHUNK#~' };
         for await (const item of query(items.shardPartition(sync, run, shard), range)) {
-          parts.push(items.toPart(item));
+          parts.push(toPart(item));
         }
         return parts;
       });
@@ -327,8 +328,8 @@ export function dynamodbLedger(client: DynamoDBClient, tableName: string): Ledge
     },
 
     async commitPart(part) {
-      const written = await put(items.partItem(part), itemIsNew);
-      return written ? part : items.toPart(await mustGet(items.partKey(part, part.n)));
+      const written = await put(partItem(part), itemIsNew);
+      return written ? part : toPart(await mustGet(items.partKey(part, part.n)));
     },
   };
 }

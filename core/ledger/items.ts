@@ -1,7 +1,6 @@
 import { checkFormat } from '../format-version.ts';
-import { parseStatistics, statisticsText } from '../formats/file-statistics.ts';
 import { paddedNumber } from '../padded-number.ts';
-import type { ChunkId, ChunkPlace, Part, PartFile, Run, SyncHead, TableHead } from './ledger.ts';
+import type { ChunkId, ChunkPlace, Run, SyncHead, TableHead } from './ledger.ts';
 
 /** Every item carries the version of its format. Newer than this is refused, older is read. */
 export const formatVersion = 1;
@@ -40,21 +39,12 @@ export const partKey = (id: ChunkId, n: number): Key => ({
 /** Where a chunk's log ends, however long it is. */
 export const chunkLogEnd = (id: ChunkId): string => `${chunkPrefix(id)}~`;
 
-function without(item: Item, knownFormat = formatVersion): Item {
+export function without(item: Item, knownFormat = formatVersion): Item {
   const { pk, sk, format, ...rest } = item;
   checkFormat(`ledger item ${pk} ${sk}`, format, knownFormat);
   return rest;
 }
 
-export const partItem = (part: Part): Item => ({
-  ...partKey(part, part.n),
-  format: formatVersion,
-  ...part,
-  file: part.file && {
-    ...part.file,
-    statistics: part.file.statistics && statisticsText(part.file.statistics),
-  },
-});
 export const runItem = (run: Run): Item => ({ ...runKey(run.sync, run.run), format: formatVersion, ...run });
 export const headItem = (sync: string, head: SyncHead): Item => ({
   ...headKey(sync),
@@ -63,13 +53,6 @@ export const headItem = (sync: string, head: SyncHead): Item => ({
   execution: head.execution,
 });
 
-type PartFileItem = Omit<PartFile, 'statistics'> & { readonly statistics?: string | null };
-
-export const toPart = (item: Item): Part => {
-  const { file, ...part } = without(item) as Omit<Part, 'file'> & { readonly file: PartFileItem | null };
-  const { statistics } = file ?? {};
-  return { ...part, file: file && { ...file, statistics: statistics ? parseStatistics(statistics) : null } };
-};
 export const toRun = (item: Item): Run => without(item) as Run;
 export const toHead = (item: Item): SyncHead => without(item) as SyncHead;
 

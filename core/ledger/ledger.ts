@@ -1,5 +1,6 @@
 import type { Column } from '../formats/column.ts';
 import type { FileStatistics } from '../formats/file-statistics.ts';
+import type { PartitionTuple } from '../formats/partition/partition.ts';
 
 /**
  * The ledger: the only truth about what is committed. Single table, `pk` and `sk`:
@@ -163,7 +164,7 @@ export type AttemptStamp = {
   readonly retry: number;
 };
 
-/** The file of a part. A part without rows has none. */
+/** A file of a part. A part without rows has none; one of a table without partitions has one. */
 export type PartFile = {
   readonly staged: string;
   /** of the staged object: the rename copies this very object; null: the store gave none */
@@ -172,8 +173,12 @@ export type PartFile = {
   readonly size: number;
   /** hex */
   readonly sha256: string;
+  readonly rows: number;
+  /** of its rows the first and the last; where the part has partitions, of the part's: no row lies beyond them */
   readonly firstKey: string;
   readonly lastKey: string;
+  /** what all its rows have in common; null: the table has no partitions */
+  readonly partition: PartitionTuple | null;
   /** null: an older version committed it, without them */
   readonly statistics: FileStatistics | null;
 };
@@ -188,7 +193,8 @@ export type Part = ChunkId & {
   /** nothing comes after it */
   readonly last: boolean;
   readonly rows: number;
-  readonly file: PartFile | null;
+  /** they come into being, and get their final names, together */
+  readonly files: readonly PartFile[];
   readonly attempt: AttemptStamp;
   /** ISO 8601, UTC: when it was read to its end */
   readonly readAt: string;

@@ -4,12 +4,12 @@ import type { TableName } from '../sources/source.ts';
 /**
  * The names of everything under the target's prefix:
  *
- *     _staging/<sync>/<run>/<table>/<chunk>-<n>-<attempt>.<ext>   nobody reads it
+ *     _staging/<sync>/<run>/<table>/<chunk>-<n>-<attempt>[-<i>].<ext>   nobody reads it
  *     _runs/<sync>/<run>/tables/<i>.jsonl      a table's plan: the first one written is the plan
  *     _runs/<sync>/<run>/tables/<i>-description.json   the table as that plan describes it
  *     _runs/<sync>/<run>/plan-<attempt>.jsonl  what the Map walks: chunks of all tables that have a plan
  *     _runs/<sync>/<run>/results/…             what the Map's children answered
- *     <table>/data/<run>/<chunk>-<n>.<ext>     final names
+ *     <table>/data/<run>/<chunk>-<n>[-<i>].<ext>   final names; <i> where the part has partitions
  *     <table>/manifests/<run>.json             the files that a run added
  *     <table>/metadata/v<n>.metadata.json      the table's Iceberg metadata; <run>-…avro: its manifests and their lists
  *     <table>/metadata/version-hint.text       n of the current one
@@ -40,6 +40,8 @@ export const pathSegment = (name: string): string =>
 export const tableFolder = ({ schema, table }: TableName): string =>
   `${pathSegment(schema)}.${pathSegment(table)}`;
 
+const ofFile = (file: number | null): string => (file === null ? '' : `-${file}`);
+
 export function keysOf(target: Target, sync: string) {
   const { prefix } = target;
   const stagingOfSync = `${prefix}_staging/${sync}/`;
@@ -47,8 +49,17 @@ export function keysOf(target: Target, sync: string) {
   return {
     stagingOfSync,
     stagingOf: (run: string) => `${stagingOfSync}${run}/`,
-    staged: (run: string, table: TableName, chunk: number, n: number, attempt: string, extension: string) =>
-      `${stagingOfSync}${run}/${tableFolder(table)}/${paddedNumber(chunk)}-${paddedNumber(n)}-${attempt}.${extension}`,
+    /** @param file its place in the part; null: the part has one, as its table has no partitions */
+    staged: (
+      run: string,
+      table: TableName,
+      chunk: number,
+      n: number,
+      attempt: string,
+      extension: string,
+      file: number | null = null,
+    ) =>
+      `${stagingOfSync}${run}/${tableFolder(table)}/${paddedNumber(chunk)}-${paddedNumber(n)}-${attempt}${ofFile(file)}.${extension}`,
     tablePlan: (run: string, table: number) => `${runsOfSync}${run}/tables/${paddedNumber(table)}.jsonl`,
     tableDescription: (run: string, table: number) =>
       `${runsOfSync}${run}/tables/${paddedNumber(table)}-description.json`,
@@ -56,8 +67,15 @@ export function keysOf(target: Target, sync: string) {
     results: (run: string) => `${runsOfSync}${run}/results`,
     dataOf: (table: TableName) => `${prefix}${tableFolder(table)}/data/`,
     dataOfRun: (table: TableName, run: string) => `${prefix}${tableFolder(table)}/data/${run}/`,
-    final: (table: TableName, run: string, chunk: number, n: number, extension: string) =>
-      `${prefix}${tableFolder(table)}/data/${run}/${paddedNumber(chunk)}-${paddedNumber(n)}.${extension}`,
+    final: (
+      table: TableName,
+      run: string,
+      chunk: number,
+      n: number,
+      extension: string,
+      file: number | null = null,
+    ) =>
+      `${prefix}${tableFolder(table)}/data/${run}/${paddedNumber(chunk)}-${paddedNumber(n)}${ofFile(file)}.${extension}`,
     manifest: (table: TableName, run: string) => `${prefix}${tableFolder(table)}/manifests/${run}.json`,
     location: (table: TableName) => `s3://${target.bucket}/${prefix}${tableFolder(table)}`,
     metadataOf: (table: TableName) => `${prefix}${tableFolder(table)}/metadata/`,

@@ -1,17 +1,27 @@
 import { TidemarkError } from '../errors.ts';
 import { checkFormat } from '../format-version.ts';
+import type { PartitionField } from '../formats/partition/partition.ts';
 import type { Keys } from '../objects/keys.ts';
 import { putText } from '../objects/put-text.ts';
 import type { ObjectStore } from '../objects/store.ts';
 import type { TableDescription } from '../sources/source.ts';
 
-const formatVersion = 1;
+const formatVersion = 2;
+/** Without partitions; an older Tidemark reads it, too. */
+const unpartitionedVersion = 1;
+
+/** What every attempt on one of a table's chunks needs, besides the chunk. */
+export type FrozenTable = {
+  readonly description: TableDescription;
+  /** by what its files are divided; empty: by nothing */
+  readonly partition: readonly PartitionField[];
+};
 
 /** Descriptions that a function keeps: the Map walks the tables one after the other, so that a few are enough. */
 const keptMax = 8;
 
 /** What was read through a store, by key, the oldest use first. A sandbox has one store for all its invocations. */
-const kept = new WeakMap<ObjectStore, Map<string, TableDescription>>();
+const kept = new WeakMap<ObjectStore, Map<string, FrozenTable>>();
 
 /**
  * Puts a table's description beside its plan, in an object of its own: what every attempt on one of its chunks needs,
@@ -22,9 +32,13 @@ export async function freezeTable(
   keys: Keys,
   run: string,
   table: number,
-  description: TableDescription,
+  { description, partition }: FrozenTable,
 ): Promise<void> {
-  const text = `${JSON.stringify({ format: formatVersion, description })}\n`;
+  const frozen =
+    partition.length > 0
+      ? { format: formatVersion, description, partition }
+      : { format: unpartitionedVersion, description };
+  const text = `${JSON.stringify(frozen)}\n`;
   await putText(store, keys.tableDescription(run, table), text, { mediaType: 'application/json' });
 }
 
@@ -38,22 +52,22 @@ export async function readFrozenTable(
   keys: Keys,
   run: string,
   table: number,
-): Promise<TableDescription> {
+): Promise<FrozenTable> {
   const key = keys.tableDescription(run, table);
-  const known = kept.get(store) ?? new Map<string, TableDescription>();
+  const known = kept.get(store) ?? new Map<string, FrozenTable>();
   kept.set(store, known);
-  const description = known.get(key) ?? (await read(store, key));
+  const frozen = known.get(key) ?? (await read(store, key));
   known.delete(key);
-  known.set(key, description);
+  known.set(key, frozen);
   if (known.size > keptMax) known.delete(known.keys().next().value!);
-  return description;
+  return frozen;
 }
 
-async function read(store: ObjectStore, key: string): Promise<TableDescription> {
+async function read(store: ObjectStore, key: string): Promise<FrozenTable> {
   const place = `s3://${store.bucket}/${key}`;
   const found = await store.get(key);
   if (!found) throw new TidemarkError('ProtocolViolation', `${place} is gone: somebody has deleted it`);
-  const { format, description } = JSON.parse(found.body.toString('utf8'));
+  const { format, description, partition = [] } = JSON.parse(found.body.toString('utf8'));
   checkFormat(place, format, formatVersion);
-  return description;
+  return { description, partition };
 }

@@ -13,6 +13,7 @@ import { planChunks } from './chunks.ts';
 import { withLakeIds } from './column-ids.ts';
 import { withDistinctNames } from './distinct-names.ts';
 import { freezeTable } from './frozen-table.ts';
+import { partitionOf } from './partition.ts';
 import { startRun } from './start-run.ts';
 import { readTablePlan, settleTablePlan, type TablePlan } from './table-plan.ts';
 
@@ -69,7 +70,8 @@ export async function planTable(
   const { rows, bytes, min, max } = statistics;
   const chunks = planChunks(statistics, definition.chunk.rows);
   const { mode } = table;
-  return { description, ...(mode === 'append' && { mode }), rows, bytes, min, max, chunks };
+  const partition = partitionOf(description, table.partition);
+  return { description, ...(mode === 'append' && { mode }), partition, rows, bytes, min, max, chunks };
 }
 
 /**
@@ -119,7 +121,7 @@ export async function planRun(
       const plan =
         (await readTablePlan(store, keys, run, index)) ??
         (await settleTablePlan(store, keys, run, index, await planned(table, head, lastColumnId)));
-      await freezeTable(store, keys, run, index, plan.description);
+      await freezeTable(store, keys, run, index, plan);
       const ranges = plan.chunks.length > 0 ? plan.chunks : [null];
       add(ranges.map((range, chunk) => chunkOrder(definition, run, index, chunk, range, plan.description)));
     } catch (error) {

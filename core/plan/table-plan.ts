@@ -1,18 +1,23 @@
 import { TidemarkError } from '../errors.ts';
 import { checkFormat } from '../format-version.ts';
+import type { PartitionField } from '../formats/partition/partition.ts';
 import type { Keys } from '../objects/keys.ts';
 import { putText } from '../objects/put-text.ts';
 import type { ObjectStore } from '../objects/store.ts';
 import type { TableDescription } from '../sources/source.ts';
 import type { PlannedChunk } from './chunks.ts';
 
-const formatVersion = 1;
+const formatVersion = 2;
+/** A table that is overwritten, without partitions, is written as ever, and read by an older Tidemark; another one must not be. */
+const plainVersion = 1;
 
 /** How a table is copied in a run: frozen when it is first written, read by whoever works on the run later. */
 export type TablePlan = {
   readonly description: TableDescription;
   /** absent: overwrite */
   readonly mode?: 'append';
+  /** by what its files are divided; empty: by nothing */
+  readonly partition: readonly PartitionField[];
   /** estimates */
   readonly rows: number;
   readonly bytes: number;
@@ -23,8 +28,10 @@ export type TablePlan = {
 
 /** One JSON document a line: the table, then its chunks in key order. */
 function serialize(plan: TablePlan): string {
-  const { chunks, ...table } = plan;
-  const lines = [{ format: formatVersion, ...table, chunks: chunks.length }, ...chunks];
+  const { chunks, partition, ...rest } = plan;
+  const isPlain = partition.length === 0 && rest.mode === undefined;
+  const table = isPlain ? { format: plainVersion, ...rest } : { format: formatVersion, ...rest, partition };
+  const lines = [{ ...table, chunks: chunks.length }, ...chunks];
   return lines.map((line) => `${JSON.stringify(line)}\n`).join('');
 }
 
@@ -42,7 +49,7 @@ function parse(body: Buffer, place: string): TablePlan {
       `${place} names ${table.chunks} chunks and holds ${chunks.length}`,
     );
   }
-  return { ...table, chunks };
+  return { partition: [], ...table, chunks };
 }
 
 /** @returns null where the table has no plan yet */

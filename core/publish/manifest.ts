@@ -16,6 +16,8 @@ export type ManifestFile = {
   readonly checksum: string;
   readonly firstKey: string;
   readonly lastKey: string;
+  /** what all its rows have in common, by the partition's fields, as people write it; absent: there are no partitions */
+  readonly partition?: Readonly<Record<string, string | null>>;
 };
 
 /** The files that a run added to a table. */

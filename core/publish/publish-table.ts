@@ -1,5 +1,6 @@
 import { formatTableName, parseTableName } from '../definition/table-name.ts';
 import { TidemarkError } from '../errors.ts';
+import { humanPartition } from '../formats/partition/values.ts';
 import type { Part, Run, Snapshot, TableHead, Totals } from '../ledger/ledger.ts';
 import { readTablePlan, type TablePlan } from '../plan/table-plan.ts';
 import type { TableDescription } from '../sources/source.ts';
@@ -14,6 +15,7 @@ import {
   type SortField,
   type TableMetadata,
 } from './iceberg/metadata.ts';
+import { partitionRecord } from './iceberg/partition-avro.ts';
 import { icebergFields } from './iceberg/schema.ts';
 import { countsOf, type Keep, ours } from './iceberg/table.ts';
 import { type Manifest, toManifest, writeManifest } from './manifest.ts';
@@ -27,10 +29,9 @@ const commitsMax = 20;
 /** A table of which every chunk is copied, and every file stands where it belongs. */
 export type ReadyTable = {
   readonly head: TableHead | null;
-  readonly description: TableDescription;
+  readonly plan: TablePlan;
   readonly parts: readonly Part[];
   readonly manifest: Manifest;
-  readonly operation: Addition['operation'];
 };
 
 /** The order of the rows in each file, where Iceberg orders values as the database does; text it may order otherwise. */
@@ -43,7 +44,7 @@ function sortOf({ columns, key }: TableDescription): SortField | null {
 function manifestOf(
   { sync, run }: Run,
   table: string,
-  { columns }: TableDescription,
+  { description: { columns }, partition }: TablePlan,
   parts: readonly Part[],
 ): Manifest {
   return toManifest({
@@ -51,17 +52,16 @@ function manifestOf(
     run,
     table,
     schema: columns.map(({ id, name, type, nullable }) => ({ id, name, type, nullable })),
-    files: parts.flatMap(({ file, rows }) =>
-      file
-        ? {
-            key: file.final,
-            rows,
-            bytes: file.size,
-            checksum: `sha256:${file.sha256}`,
-            firstKey: file.firstKey,
-            lastKey: file.lastKey,
-          }
-        : [],
+    files: parts.flatMap(({ files }) =>
+      files.map((file) => ({
+        key: file.final,
+        rows: file.rows,
+        bytes: file.size,
+        checksum: `sha256:${file.sha256}`,
+        firstKey: file.firstKey,
+        lastKey: file.lastKey,
+        ...(file.partition && { partition: humanPartition(partition, columns, file.partition) }),
+      })),
     ),
   });
 }
@@ -85,10 +85,9 @@ export async function readyTable(
   const parts = plan && completeParts(plan, log, table);
   if (!parts) return null;
   await settleFiles(store, parts);
-  const { description } = plan;
-  const manifest = manifestOf(owner, table, description, parts);
-  await writeManifest(store, keys, description, manifest);
-  return { head, description, parts, manifest, operation: operationOf(plan) };
+  const manifest = manifestOf(owner, table, plan, parts);
+  await writeManifest(store, keys, plan.description, manifest);
+  return { head, plan, parts, manifest };
 }
 
 /** A snapshot whose manifests are written, and which nobody knows of yet. */
@@ -114,12 +113,12 @@ function beforeOf(metadata: TableMetadata, run: string): Before {
 
 /** What the head says of a table with this run's files. */
 function snapshotOf(
-  { description, manifest, operation, head }: ReadyTable,
+  { plan, manifest, head }: ReadyTable,
   run: string,
   before: Before,
   publishedAt: string,
 ): Snapshot {
-  const { identity, columns } = description;
+  const { identity, columns } = plan.description;
   const added = { rows: manifest.rows, bytes: manifest.bytes, files: manifest.files.length };
   return {
     ...{ run, publishedAt, ...added, identity },
@@ -128,7 +127,7 @@ function snapshotOf(
       ...(number !== undefined && { number }),
     })),
     lastColumnId: Math.max(head?.snapshot?.lastColumnId ?? 0, ...columns.map(({ id }) => id)),
-    ...(operation === 'append' &&
+    ...(operationOf(plan) === 'append' &&
       before && {
         appended: {
           to: before.run,
@@ -151,8 +150,10 @@ async function stageSnapshot(
   nowMs: () => number,
 ): Promise<StagedSnapshot | TableHead | 'superseded'> {
   const { store, keys } = places;
-  const { head, description, parts, operation } = ready;
+  const { head, plan, parts } = ready;
+  const { description, partition } = plan;
   const { columns } = description;
+  const operation = operationOf(plan);
   const catalog = catalogOf(places, sync);
   const seen = await catalog.load(description, head);
   const publishedRun = head?.publishedRun ?? null;
@@ -163,13 +164,21 @@ async function stageSnapshot(
   const snapshot = snapshotOf(ready, run, before, new Date(nowMs()).toISOString());
   const change = { kind: 'publish', snapshot } as const;
   if (isPublished) return catalog.follow(description, change);
-  const files = parts.flatMap(({ file, rows }) => {
-    if (!file) return [];
-    const path = `s3://${store.bucket}/${file.final}`;
-    return dataFile({ path, format: 'PARQUET', rows, bytes: file.size }, columns, file.statistics);
-  });
+  const files = parts
+    .flatMap((part) => part.files)
+    .map((file) => ({
+      rows: file.rows,
+      bytes: file.size,
+      dataFile: () => {
+        const path = `s3://${store.bucket}/${file.final}`;
+        const record = partitionRecord(partition, columns, file.partition);
+        const { rows, size: bytes, statistics } = file;
+        return dataFile({ path, format: 'PARQUET', rows, bytes }, columns, statistics, record);
+      },
+    }));
   const addition = {
     ...{ sync, run, table: description, sort: sortOf(description), files, operation, keep },
+    partition: { fields: partition, columns },
     fields: icebergFields(columns),
   };
   const next = await withAddition({ store, keys }, seen, addition, nowMs(), standing.parent);
@@ -201,7 +210,7 @@ export async function commitTables(
     if (tries > commitsMax)
       throw new TidemarkError(
         'StoreUnavailable',
-        `table ${formatTableName(open[0]!.description)} is being changed by others all the time`,
+        `table ${formatTableName(open[0]!.plan.description)} is being changed by others all the time`,
       );
     const staged: { readonly ready: ReadyTable; readonly snapshot: StagedSnapshot }[] = [];
     for (const ready of open) {
@@ -227,7 +236,7 @@ export async function commitTables(
     }
     open = [];
     for (const ready of changed) {
-      const head = await ledger.tableHead(sync, formatTableName(ready.description));
+      const head = await ledger.tableHead(sync, formatTableName(ready.plan.description));
       open = [...open, { ...ready, head }];
     }
   }

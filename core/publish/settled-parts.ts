@@ -1,4 +1,4 @@
-import { isAsCommitted, renamePart } from '../copy/rename.ts';
+import { isAsCommitted, renameFile } from '../copy/rename.ts';
 import { TidemarkError } from '../errors.ts';
 import type { Part } from '../ledger/ledger.ts';
 import type { ObjectStore } from '../objects/store.ts';
@@ -44,11 +44,10 @@ export function completeParts(plan: TablePlan, log: Log | undefined, table: stri
 
 /** Sees to it that every committed file has its final name and is, by size and checksum, what was committed. */
 export async function settleFiles(store: ObjectStore, parts: readonly Part[]): Promise<void> {
-  await inParallel(parts, requestsMax, async (part) => {
-    const { file } = part;
-    if (!file) return;
+  const files = parts.flatMap((part) => part.files.map((file) => ({ part, file })));
+  await inParallel(files, requestsMax, async ({ part, file }) => {
     let found = await store.head(file.final);
-    if (!found && (await renamePart(store, part))) found = await store.head(file.final);
+    if (!found && (await renameFile(store, part, file))) found = await store.head(file.final);
     if (!found || !isAsCommitted(found, part, file)) {
       throw new TidemarkError(
         'ProtocolViolation',

@@ -55,4 +55,4 @@ export async function sweepTable(
   if (old.length > 0) await store.delete(old);
 }
 
-const isManifest = /\/[0-9]{8}T[0-9]{6}Z-[0-9a-f]+-[0-9a-f]+-(?:[mx][0-9]+|list)\.avro$/;
+const isManifest = /\/[0-9]{8}T[0-9]{6}Z-[0-9a-f]+-[0-9a-f]+-(?:[mdx][0-9]+|list)\.avro$/;

@@ -106,7 +106,7 @@ describe('progressOf', () => {
 
   it('tells copied from published, also of an empty table', () => {
     const empty = planOf('public', 'items', []);
-    const parts = [partItem({ run, table: 1, chunk: 0, n: 0, rows: 0, file: null, last: true })];
+    const parts = [partItem({ run, table: 1, chunk: 0, n: 0, rows: 0, files: [], last: true })];
     const copied = progressOf(sighting({ plans: [null, empty], parts }), none, atMs).tables[1];
     expect(copied).toMatchObject({ state: 'copied', chunksDone: 1, chunks: 1, rowsExpected: 0, bytes: 0 });
     const heads = [published('public.items', run, 0)];

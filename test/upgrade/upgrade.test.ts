@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseTableName } from '../../core/definition/table-name.ts';
-import type { Part } from '../../core/ledger/ledger.ts';
+import { toPart } from '../../core/ledger/part-item.ts';
 import { postgresSource } from '../../core/sources/postgres/postgres.ts';
 import { runTidemark } from '../support/command-line.ts';
 import { compareWithSource } from '../support/compare-with-source.ts';
@@ -27,9 +27,9 @@ import {
 
 const tables = Object.keys(rowsOf) as OlderTable[];
 const [run] = ledgerItems().flatMap(({ sk, status }) => (status === 'running' ? [sk.slice(4)] : []));
-const committed = ledgerItems().filter(
-  (item) => item.run === run && item.sk.startsWith('CHUNK#'),
-) as unknown as Part[];
+const committed = ledgerItems()
+  .filter((item) => item.run === run && item.sk.startsWith('CHUNK#'))
+  .map(toPart);
 const rowsCommitted = committed.reduce((sum, { rows }) => sum + rows, 0);
 const isStored = (key: string): boolean => storedObjects().some((object) => object.key === key);
 
@@ -60,9 +60,9 @@ afterAll(async () => {
 });
 
 test('the older run died in the middle: parts are committed, one of them is not renamed, lines are of format 1', () => {
-  const unrenamed = committed.filter(({ file }) => !isStored(file!.final));
+  const unrenamed = committed.filter(({ files }) => !isStored(files[0]!.final));
   expect(unrenamed).toHaveLength(1);
-  expect(isStored(unrenamed[0]!.file!.staged)).toBe(true);
+  expect(isStored(unrenamed[0]!.files[0]!.staged)).toBe(true);
   expect(rowsCommitted).toBeGreaterThan(0);
   expect(rowsCommitted).toBeLessThan(rowsOf['public.events']);
   const plan = storedObjects().find(({ key }) => key.includes(`/${run}/plan-`))!;
@@ -84,7 +84,7 @@ describe('today’s code', () => {
     await layOut(home, identities);
     const pathOf = (key: string): string => join(home, 's3', bucket, key);
     const stateOf = (key: string) => [statSync(pathOf(key)).mtimeMs, readFileSync(pathOf(key), 'base64')];
-    const renamed = committed.map(({ file }) => file!.final).filter(isStored);
+    const renamed = committed.map(({ files }) => files[0]!.final).filter(isStored);
     const before = renamed.map(stateOf);
 
     const args = ['--config', config, '--home', home];
@@ -102,7 +102,7 @@ describe('today’s code', () => {
     });
 
     expect(renamed.map(stateOf)).toEqual(before);
-    for (const { file } of committed) expect(statSync(pathOf(file!.final)).size).toBe(file!.size);
+    for (const { files } of committed) expect(statSync(pathOf(files[0]!.final)).size).toBe(files[0]!.size);
     for (const table of tables) {
       const pointer = readPointer(home, bucket, join(sync, table))!;
       expect(pointer.version).toBe(2);
@@ -121,7 +121,7 @@ describe('today’s code', () => {
     }
     const events = readPointer(home, bucket, join(sync, 'public.events'))!;
     const shown = events.files.map(({ key }) => key);
-    expect(shown).toEqual(expect.arrayContaining(committed.map(({ file }) => file!.final)));
+    expect(shown).toEqual(expect.arrayContaining(committed.map(({ files }) => files[0]!.final)));
     expect(filesUnder(join(home, 's3', bucket, sync, '_staging'))).toEqual([]);
   });
 });

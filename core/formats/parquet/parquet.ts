@@ -8,7 +8,7 @@ import { fileStatistics } from './file-statistics.ts';
 import { footer, footerBytesMax, magic, type RowGroup } from './footer.ts';
 import { pageWriter } from './page.ts';
 import { malformed } from './plain.ts';
-import { scratch } from './scratch.ts';
+import { type Scratch, scratch } from './scratch.ts';
 
 export { type Compression, defaultCompression } from './codec.ts';
 
@@ -42,10 +42,12 @@ export async function parquetFormat(options: Partial<ParquetOptions> = {}): Prom
   const { compression = defaultCompression(), ...rest } = options;
   const complete: ParquetOptions = { compression, ...parquetDefaults, ...rest };
   const codec = await loadCodec(compression);
+  const shared = scratch();
   return {
     extension: 'parquet',
     mediaType: 'application/vnd.apache.parquet',
-    encoder: (columns, keyValues) => fileEncoder(columns, keyValues, codec, complete),
+    encoder: (columns, keyValues, memoryShare = 1) =>
+      fileEncoder(columns, keyValues, codec, complete, shared, memoryShare),
   };
 }
 
@@ -54,13 +56,15 @@ function fileEncoder(
   keyValues: Readonly<Record<string, string>>,
   codec: Codec,
   options: ParquetOptions,
+  shared: Scratch,
+  memoryShare: number,
 ): FileEncoder {
+  const dictionariesBytes = dictionariesBytesMax * memoryShare;
   const limits: DictionaryLimits = {
     entries: options.dictionaryEntries,
-    bytes: Math.min(options.dictionaryBytes, Math.floor(dictionariesBytesMax / Math.max(columns.length, 1))),
+    bytes: Math.min(options.dictionaryBytes, Math.floor(dictionariesBytes / Math.max(columns.length, 1))),
   };
   const pages = pageWriter(codec);
-  const shared = scratch();
   const writers: ColumnChunkWriter[] = columns.map((column) =>
     columnChunkWriter(column, options.rowGroupRows, limits, pages, shared),
   );

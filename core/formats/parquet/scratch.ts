@@ -1,4 +1,4 @@
-/** Buffers that all columns of an encoder use in turn, while they write a page. */
+/** Buffers that all columns of all files use in turn, while they write a page. */
 export type Scratch = {
   /** at least so many bytes, with any content */
   page(bytes: number): Buffer;

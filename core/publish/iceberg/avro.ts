@@ -30,8 +30,14 @@ const longs = avro.types.LongType.__with({
   compare: (a: Long, b: Long) => (a === b ? 0 : a < b ? -1 : 1),
 });
 
+/** A long with a logical type, such as timestamp-micros, is one all the same: the registry knows bare names only. */
+const asLong = (schema: unknown): avro.Type | undefined =>
+  typeof schema === 'object' && schema !== null && 'type' in schema && schema.type === 'long'
+    ? longs
+    : undefined;
+
 const typeOf = (schema: unknown): avro.Type =>
-  avro.Type.forSchema(schema as avro.Schema, { registry: { long: longs } });
+  avro.Type.forSchema(schema as avro.Schema, { registry: { long: longs }, typeHook: asLong });
 
 const syncBytes = 16;
 const magic = Buffer.from('Obj\x01', 'latin1');
@@ -109,14 +115,28 @@ function decode<T>(type: avro.Type, bytes: Buffer, at: number): { readonly value
   return { value: value as T, end: offset };
 }
 
-/** The records of a file, by the schema in its header. @throws Error where it is not such a file, or not all of one */
-export function readAvro<T>(body: Buffer): T[] {
+/** A file's records, by the schema in its header, and the header's texts. */
+export type AvroFile<T> = {
+  readonly records: T[];
+  readonly schema: AvroSchema;
+  readonly metadata: Readonly<Record<string, string>>;
+};
+
+/** The records of a file. @throws Error where it is not such a file, or not all of one */
+export const readAvro = <T>(body: Buffer): T[] => readAvroFile<T>(body).records;
+
+/** @throws Error where it is not such a file, or not all of one */
+export function readAvroFile<T>(body: Buffer): AvroFile<T> {
   if (!body.subarray(0, magic.length).equals(magic)) throw new Error('it is no Avro file');
   const { value: header, end } = decode<Header>(headerType, body, 0);
   const codec = header.meta['avro.codec']?.toString('utf8') ?? 'null';
   const inflate = codecs[codec];
   if (!inflate) throw new Error(`its codec is ${codec}; known are ${Object.keys(codecs).join(', ')}`);
-  const type = typeOf(JSON.parse(header.meta['avro.schema']!.toString('utf8')));
+  const metadata = Object.fromEntries(
+    Object.entries(header.meta).map(([name, text]) => [name, text.toString('utf8')]),
+  );
+  const schema: AvroSchema = JSON.parse(metadata['avro.schema']!);
+  const type = typeOf(schema);
   const records: T[] = [];
   for (let at = end; at < body.length; ) {
     const { value: block, end: next } = decode<Block>(blockType, body, at);
@@ -131,5 +151,5 @@ export function readAvro<T>(body: Buffer): T[] {
     if (read !== data.length) throw new Error(`its block at byte ${at} has more bytes than records`);
     at = next;
   }
-  return records;
+  return { records, schema, metadata };
 }

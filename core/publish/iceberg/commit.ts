@@ -2,12 +2,19 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import type { TableName } from '../../sources/source.ts';
 import type { LoadedTable } from '../catalogs/catalog.ts';
-import type { DataFile } from './manifest.ts';
 import { writeManifestList } from './manifest.ts';
 import { currentSnapshot, type Snapshot, type SortField, type TableMetadata } from './metadata.ts';
+import { withPartition } from './partition-spec.ts';
 import type { Places } from './read.ts';
 import type { IcebergField } from './schema.ts';
-import { appending, overwriting, putAvro, rowsOf, type Writing } from './snapshot-manifests.ts';
+import {
+  type AddedFile,
+  appending,
+  type Division,
+  overwriting,
+  putAvro,
+  type Writing,
+} from './snapshot-manifests.ts';
 import {
   type Keep,
   liveSnapshots,
@@ -29,8 +36,10 @@ export type Addition = {
   readonly run: string;
   readonly table: TableName;
   readonly fields: readonly IcebergField[];
+  /** by what the files are divided: their records name values by these fields' names; absent: by nothing */
+  readonly partition?: Division;
   readonly sort: SortField | null;
-  readonly files: readonly DataFile[];
+  readonly files: readonly AddedFile[];
   /** `append`: to what is there. `overwrite`: in place of it */
   readonly operation: 'append' | 'overwrite';
   /** which snapshots before it stay */
@@ -60,19 +69,21 @@ export async function withAddition(
   parent: Snapshot | undefined = loaded ? currentSnapshot(loaded.metadata) : undefined,
 ): Promise<TableMetadata> {
   const { sync, run, table, fields, sort, files, operation } = addition;
+  const division = addition.partition ?? { fields: [], columns: [] };
   const about = { uuid: randomUUID(), location: places.keys.location(table), properties: {} };
   const grown = withSort(withFields(loaded?.metadata ?? newTable(about, fields, nowMs), fields), sort);
-  const base = withProperties(grown, { [ours.sync]: sync, [ours.run]: run });
+  const divided = withPartition(grown, division.fields, division.columns);
+  const base = withProperties(divided, { [ours.sync]: sync, [ours.run]: run });
   const writing: Writing = {
-    ...{ places, table, run, base },
+    ...{ places, table, run, base, division },
     attempt: randomBytes(4).toString('hex'),
     snapshotId: snapshotId(addition),
     sequenceNumber: base['last-sequence-number'] + 1,
   };
-  const { manifests, own } =
+  const { manifests, partitions, own } =
     operation === 'overwrite'
       ? await overwriting(writing, files, parent)
-      : { manifests: await appending(writing, files, parent), own: null };
+      : { ...(await appending(writing, files, parent)), own: null };
   const list = writeManifestList(manifests, {
     id: writing.snapshotId,
     parent: parent?.['snapshot-id'] ?? null,
@@ -80,8 +91,8 @@ export async function withAddition(
   });
   const counts = {
     files: files.length,
-    rows: rowsOf(files),
-    bytes: files.reduce((total, file) => total + Number(file.file_size_in_bytes), 0),
+    rows: files.reduce((sum, file) => sum + file.rows, 0),
+    bytes: files.reduce((sum, file) => sum + file.bytes, 0),
   };
   const staged: Snapshot = {
     'snapshot-id': writing.snapshotId,
@@ -93,6 +104,7 @@ export async function withAddition(
       [ours.run]: run,
       ...(own !== null && { [ours.manifests]: `${writing.attempt} ${own}` }),
       'engine-name': 'tidemark',
+      'changed-partition-count': String(Math.max(1, partitions)),
     }),
     'manifest-list': await putAvro(writing, 'list', list),
     'schema-id': base['current-schema-id'],

@@ -1,6 +1,7 @@
 /** A part's file as a manifest tells of it. */
 import type { Column, ColumnType } from '../../formats/column.ts';
 import type { ColumnStatistics, FileStatistics } from '../../formats/file-statistics.ts';
+import { shortestFrom } from '../../formats/partition/truncated-numbers.ts';
 import type { DataFile } from './manifest.ts';
 
 /**
@@ -10,26 +11,19 @@ import type { DataFile } from './manifest.ts';
 export function boundOf(type: ColumnType, value: Uint8Array): Buffer {
   const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
   if (type.kind !== 'decimal') return bytes;
-  return shortest(type.precision > 18 ? bytes : Buffer.from(bytes).reverse());
+  const bigEndian = type.precision > 18 ? bytes : Buffer.from(bytes).reverse();
+  return bigEndian.subarray(shortestFrom(bigEndian, 0, bigEndian.length));
 }
 
-/** Two's complement, big-endian, without the bytes that only repeat the sign. */
-function shortest(bytes: Buffer): Buffer {
-  let from = 0;
-  while (from < bytes.length - 1) {
-    const isSign =
-      bytes[from] === 0x00 ? bytes[from + 1]! < 0x80 : bytes[from] === 0xff && bytes[from + 1]! >= 0x80;
-    if (!isSign) break;
-    from++;
-  }
-  return bytes.subarray(from);
-}
-
-/** @param statistics null: nothing more is known of the file (an older version copied it) */
+/**
+ * @param statistics null: nothing more is known of the file (an older version copied it)
+ * @param partition its values, by the names of the plan's fields
+ */
 export function dataFile(
   file: { readonly path: string; readonly format: string; readonly rows: number; readonly bytes: number },
   columns: readonly Column[],
   statistics: FileStatistics | null,
+  partition: DataFile['partition'] = {},
 ): DataFile {
   const types = new Map(columns.map(({ id, type }) => [id, type]));
   const known = statistics?.columns ?? [];
@@ -50,7 +44,7 @@ export function dataFile(
     content: 0,
     file_path: file.path,
     file_format: file.format,
-    partition: {},
+    partition,
     record_count: file.rows,
     file_size_in_bytes: file.bytes,
     column_sizes: entries(({ bytes }) => bytes),

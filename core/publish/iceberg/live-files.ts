@@ -59,7 +59,7 @@ export async function liveFiles(
       if (run && entry.status !== status.deleted) runs.add(run);
     }
   });
-  const tryOf = (key: string): string => key.replace(/(?:[mx][0-9]+|list)\.avro$/, '');
+  const tryOf = (key: string): string => key.replace(/(?:[mdx][0-9]+|list)\.avro$/, '');
   return { isNamed: (key) => named.has(key) || tries.has(tryOf(key)), runs };
 }
 

@@ -2,7 +2,7 @@
  * Manifests: which data files a snapshot has, with what is known of each.
  * Source: https://iceberg.apache.org/spec (Manifests; the field ids are the specification's)
  */
-import { type AvroSchema, type Long, readAvro, writeAvro } from './avro.ts';
+import { type AvroSchema, type Long, readAvro, readAvroFile, writeAvro } from './avro.ts';
 import type { PartitionSpec } from './metadata.ts';
 import type { IcebergSchema } from './schema.ts';
 
@@ -31,7 +31,20 @@ export type DataFile = {
   readonly sort_order_id: number | null;
 };
 
+/** A field of the Avro record `partition`, with one of the types that Iceberg has for its values. */
+export type AvroField = {
+  readonly name: string;
+  readonly 'field-id': number;
+  readonly type: unknown;
+  readonly default?: null;
+};
+
+/** How partition values stand in a manifest. */
+export type Partitioning = { readonly specId: number; readonly fields: readonly AvroField[] };
+
 export type ManifestEntry = {
+  /** of the manifest: not a field of the entry's own */
+  readonly partitioning: Partitioning;
   readonly status: Status;
   readonly snapshot_id: Long | null;
   /** null: the manifest's own, which the commit decides */
@@ -93,13 +106,14 @@ const entrySchema = (partition: readonly unknown[]): AvroSchema => ({
   ],
 });
 
-/** A manifest of data files, all of one partition spec. */
+/** A manifest of data files, all of one partition spec, and of the same partitioning. */
 export const writeManifest = (
   entries: readonly ManifestEntry[],
   schema: IcebergSchema,
   spec: PartitionSpec,
+  { fields }: Partitioning,
 ): Buffer =>
-  writeAvro(entrySchema([]), entries, {
+  writeAvro(entrySchema(fields), entries, {
     schema: JSON.stringify(schema),
     'schema-id': String(schema['schema-id']),
     'partition-spec': JSON.stringify(spec.fields),
@@ -108,7 +122,18 @@ export const writeManifest = (
     content: 'data',
   });
 
-export const readManifest = (body: Buffer): ManifestEntry[] => readAvro<ManifestEntry>(body);
+type RecordSchema = { readonly fields: readonly { readonly name: string; readonly type: unknown }[] };
+
+const fieldIn = (record: unknown, name: string): unknown =>
+  (record as RecordSchema).fields.find((field) => field.name === name)?.type;
+
+/** @throws Error where it is no such file */
+export function readManifest(body: Buffer): ManifestEntry[] {
+  const { records, schema, metadata } = readAvroFile<Omit<ManifestEntry, 'partitioning'>>(body);
+  const partition = fieldIn(fieldIn(schema, 'data_file'), 'partition') as { fields: readonly AvroField[] };
+  const partitioning = { specId: Number(metadata['partition-spec-id'] ?? 0), fields: partition.fields };
+  return records.map((entry) => ({ ...entry, partitioning }));
+}
 
 // --- manifest lists --------------------------------------------------------------------------------------------
 

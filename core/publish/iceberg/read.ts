@@ -2,13 +2,10 @@
 import { TidemarkError } from '../../errors.ts';
 import type { Keys } from '../../objects/keys.ts';
 import type { ObjectStore } from '../../objects/store.ts';
-import { inParallel } from '../../parallel.ts';
 import type { TableName } from '../../sources/source.ts';
 import { type ManifestEntry, type ManifestFile, readManifest, readManifestList, status } from './manifest.ts';
 import type { Snapshot } from './metadata.ts';
 import { ours } from './table.ts';
-
-const requestsMax = 8;
 
 /** What a manifest's entries take from it where they do not say it themselves. */
 export type Inherited = Pick<ManifestFile, 'added_snapshot_id' | 'sequence_number'>;
@@ -64,34 +61,45 @@ export const entriesOf = (places: Places, manifest: ManifestFile): Promise<Manif
   });
 
 /**
- * The live entries of a snapshot in which everything is its own run's, without a look into its list; each with what the
- * list would say of its manifest. null: it is no such snapshot.
+ * The live entries of a snapshot in which everything is its own run's, a manifest at a time, without a look into its
+ * list; each with what the list would say of its manifest. null: it is no such snapshot.
  */
-export async function ownEntriesOf(
+export function ownEntriesOf(
   places: Places,
   table: TableName,
   snapshot: Snapshot,
-): Promise<[Inherited, ManifestEntry][] | null> {
+): AsyncGenerator<[Inherited, ManifestEntry][]> | null {
   const run = snapshot.summary[ours.run];
   const [attempt, count] = snapshot.summary[ours.manifests]?.split(' ') ?? [];
   if (!run || !attempt || !count) return null;
   const { keys, store } = places;
+  const urls = Array.from(
+    { length: Number(count) },
+    (_, at) => `s3://${store.bucket}/${keys.manifestOf(table, run, `${attempt}-m${at}`)}`,
+  );
+  return ownEntries(places, snapshot, urls);
+}
+
+async function* ownEntries(
+  places: Places,
+  snapshot: Snapshot,
+  urls: readonly string[],
+): AsyncGenerator<[Inherited, ManifestEntry][]> {
   const manifest = {
     added_snapshot_id: snapshot['snapshot-id'],
     sequence_number: snapshot['sequence-number'],
   };
-  const urlOf = (at: number): string =>
-    `s3://${store.bucket}/${keys.manifestOf(table, run, `${attempt}-m${at}`)}`;
-  const found: [Inherited, ManifestEntry][][] = [];
-  await inParallel(Array(Number(count)).keys(), requestsMax, async (at) => {
-    const entries = await read(places, urlOf(at), readManifest);
-    found[at] = entries.flatMap((entry) => (entry.status === status.added ? [[manifest, entry]] : []));
-  });
-  const files = found.flat();
+  let files = 0;
+  for (const url of urls) {
+    const entries = await read(places, url, readManifest);
+    const added = entries.filter((entry) => entry.status === status.added);
+    files += added.length;
+    yield added.map((entry) => [manifest, entry]);
+  }
   const total = Number(snapshot.summary['total-data-files']);
-  if (files.length === total) return files;
+  if (files === total) return;
   throw new TidemarkError(
     'ProtocolViolation',
-    `${urlOf(0)} ${Number(count) === 1 ? 'is' : `or one of the ${Number(count) - 1} after it is`} damaged: ${files.length} data files are in there, the snapshot's summary says ${total}`,
+    `${urls[0]} ${urls.length === 1 ? 'is' : `or one of the ${urls.length - 1} after it is`} damaged: ${files} data files are in there, the snapshot's summary says ${total}`,
   );
 }

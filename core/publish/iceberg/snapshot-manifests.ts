@@ -1,24 +1,37 @@
 /** The manifests of a snapshot that is to be: of what it adds, what it takes away, and what stays. */
+import type { Column } from '../../formats/column.ts';
+import type { PartitionField } from '../../formats/partition/partition.ts';
 import { sha256Of } from '../../objects/checksum.ts';
-import { inParallel } from '../../parallel.ts';
 import type { TableName } from '../../sources/source.ts';
 import {
   type DataFile,
   type ManifestEntry,
   type ManifestFile,
+  type Partitioning,
   type Status,
   status,
   writeManifest,
 } from './manifest.ts';
 import { currentSchema, defaultSpec, type Snapshot, type TableMetadata } from './metadata.ts';
+import { asWritten, fieldSummaries, partitioningOf, partitionTexts } from './partition-avro.ts';
+import { specOf } from './partition-spec.ts';
 import { entriesOf, type Inherited, liveManifestsOf, ownEntriesOf, type Places } from './read.ts';
 
-/** Entries a manifest: readers open several at once. */
-const entriesMax = 2_000;
-const requestsMax = 8;
+/** Entries a manifest: readers open several at once, and no more of them are held here. */
+const entriesMax = 1_000;
 
 /** So many manifests that are not full become fewer ones: readers open all of a snapshot's. */
 const smallManifestsMax = 100;
+
+/** A file that a run adds. What a manifest says of it is made when it is written: there may be ten thousands. */
+export type AddedFile = {
+  readonly rows: number;
+  readonly bytes: number;
+  readonly dataFile: () => DataFile;
+};
+
+/** By what a run's files are divided, and the columns that the fields name. */
+export type Division = { readonly fields: readonly PartitionField[]; readonly columns: readonly Column[] };
 
 /** What writes the manifests of one try. */
 export type Writing = {
@@ -29,8 +42,15 @@ export type Writing = {
   readonly attempt: string;
   /** with the schema, the spec and the order of the snapshot */
   readonly base: TableMetadata;
+  readonly division: Division;
   readonly snapshotId: number;
   readonly sequenceNumber: number;
+};
+
+export type Written = {
+  readonly manifests: readonly ManifestFile[];
+  /** partitions in which something was added or taken away */
+  readonly partitions: number;
 };
 
 /** @returns its URL */
@@ -44,16 +64,6 @@ export async function putAvro(
   return `s3://${store.bucket}/${key}`;
 }
 
-const inGroups = <T>(items: readonly T[]): T[][] =>
-  Array.from({ length: Math.ceil(items.length / entriesMax) }, (_, group) =>
-    items.slice(group * entriesMax, (group + 1) * entriesMax),
-  );
-
-const sum = <T>(items: readonly T[], of: (item: T) => number): number =>
-  items.reduce((total, item) => total + of(item), 0);
-
-export const rowsOf = (files: readonly DataFile[]): number => sum(files, (file) => Number(file.record_count));
-
 /** An entry as a later snapshot's manifest has it: what it had from its own manifest is written out. */
 function carried(entry: ManifestEntry, manifest: Inherited, as: Status, snapshotId: number): ManifestEntry {
   return {
@@ -62,110 +72,185 @@ function carried(entry: ManifestEntry, manifest: Inherited, as: Status, snapshot
     sequence_number: entry.sequence_number ?? manifest.sequence_number,
     file_sequence_number: entry.file_sequence_number ?? manifest.sequence_number,
     data_file: entry.data_file,
+    partitioning: entry.partitioning,
   };
 }
 
-const addedEntries = ({ base, snapshotId }: Writing, files: readonly DataFile[]): ManifestEntry[] =>
-  files.map((data_file) => ({
-    status: status.added,
-    snapshot_id: snapshotId,
-    // null: the manifest's own
-    sequence_number: null,
-    file_sequence_number: null,
-    data_file: { ...data_file, sort_order_id: base['default-sort-order-id'] },
-  }));
+/**
+ * `m`: all that is live in it is the run's own. `d`: nothing is live in it. `x`: files of several runs.
+ * The names say it so that a sweep need not read them.
+ */
+type Letter = 'm' | 'd' | 'x';
 
-/** @param letter of the manifests' names: `m` where all that is live in them is the run's own */
-async function writeEntries(
+async function writeOne(
   writing: Writing,
+  name: string,
+  { specId, fields }: Partitioning,
   entries: readonly ManifestEntry[],
-  letter: 'm' | 'x',
-): Promise<ManifestFile[]> {
+): Promise<ManifestFile> {
   const { base, snapshotId, sequenceNumber } = writing;
+  const partitioning = { specId, fields };
+  const body = writeManifest(entries, currentSchema(base)!, specOf(base, specId)!, partitioning);
+  const files = { [status.existing]: 0, [status.added]: 0, [status.deleted]: 0 };
+  const rows = { [status.existing]: 0, [status.added]: 0, [status.deleted]: 0 };
+  let least = sequenceNumber;
+  for (const entry of entries) {
+    files[entry.status] += 1;
+    rows[entry.status] += Number(entry.data_file.record_count);
+    if (entry.status !== status.deleted) least = Math.min(least, Number(entry.sequence_number ?? least));
+  }
+  return {
+    manifest_path: await putAvro(writing, name, body),
+    manifest_length: body.length,
+    partition_spec_id: specId,
+    content: 0,
+    sequence_number: sequenceNumber,
+    min_sequence_number: least,
+    added_snapshot_id: snapshotId,
+    added_files_count: files[status.added],
+    existing_files_count: files[status.existing],
+    deleted_files_count: files[status.deleted],
+    added_rows_count: rows[status.added],
+    existing_rows_count: rows[status.existing],
+    deleted_rows_count: rows[status.deleted],
+    partitions: fieldSummaries(
+      fields,
+      entries.map(({ data_file }) => data_file.partition),
+    ),
+    key_metadata: null,
+  };
+}
+
+/** Takes entries in any number, and writes a manifest whenever one is full: of one spec, and written alike. */
+function manifestWriter(writing: Writing) {
   const written: ManifestFile[] = [];
-  await inParallel(inGroups(entries).entries(), requestsMax, async ([at, group]) => {
-    const body = writeManifest(group, currentSchema(base)!, defaultSpec(base)!);
-    const of = (wanted: Status) => group.filter((entry) => entry.status === wanted);
-    const rows = (wanted: Status) => rowsOf(of(wanted).map(({ data_file }) => data_file));
-    const live = group.filter((entry) => entry.status !== status.deleted);
-    written[at] = {
-      manifest_path: await putAvro(writing, `${letter}${at}`, body),
-      manifest_length: body.length,
-      partition_spec_id: base['default-spec-id'],
-      content: 0,
-      sequence_number: sequenceNumber,
-      min_sequence_number: live.reduce(
-        (least, entry) => Math.min(least, Number(entry.sequence_number ?? sequenceNumber)),
-        sequenceNumber,
-      ),
-      added_snapshot_id: snapshotId,
-      added_files_count: of(status.added).length,
-      existing_files_count: of(status.existing).length,
-      deleted_files_count: of(status.deleted).length,
-      added_rows_count: rows(status.added),
-      existing_rows_count: rows(status.existing),
-      deleted_rows_count: rows(status.deleted),
-      partitions: [],
-      key_metadata: null,
-    };
-  });
-  return written;
+  const counts: Record<Letter, number> = { m: 0, d: 0, x: 0 };
+  const open = new Map<string, { partitioning: Partitioning; entries: ManifestEntry[]; letter: Letter }>();
+  const changed = new Set<string>();
+
+  async function flush(group: string): Promise<void> {
+    const { partitioning, entries, letter } = open.get(group)!;
+    open.delete(group);
+    written.push(await writeOne(writing, `${letter}${counts[letter]++}`, partitioning, entries));
+  }
+
+  return {
+    counts,
+    async add(entries: readonly ManifestEntry[], letter: Letter): Promise<void> {
+      for (const text of partitionTexts(entries.filter((entry) => entry.status !== status.existing)))
+        changed.add(text);
+      for (const entry of entries) {
+        const group = JSON.stringify(entry.partitioning);
+        const found = open.get(group) ?? { partitioning: entry.partitioning, entries: [], letter };
+        found.entries.push(entry);
+        open.set(group, found);
+        if (found.entries.length === entriesMax) await flush(group);
+      }
+    },
+    async finish(): Promise<Written> {
+      for (const group of [...open.keys()]) await flush(group);
+      return { manifests: written, partitions: changed.size };
+    },
+  };
+}
+type ManifestWriter = ReturnType<typeof manifestWriter>;
+
+async function addFiles(
+  { base, division, snapshotId }: Writing,
+  writer: ManifestWriter,
+  files: readonly AddedFile[],
+): Promise<void> {
+  const { fields, columns } = division;
+  const partitioning = partitioningOf(defaultSpec(base)!, fields, columns);
+  for (let from = 0; from < files.length; from += entriesMax) {
+    const entries = files.slice(from, from + entriesMax).map((file): ManifestEntry => {
+      const data = file.dataFile();
+      return {
+        status: status.added,
+        snapshot_id: snapshotId,
+        // null: the manifest's own
+        sequence_number: null,
+        file_sequence_number: null,
+        data_file: {
+          ...data,
+          partition: asWritten(data.partition, fields, partitioning),
+          sort_order_id: base['default-sort-order-id'],
+        },
+        partitioning,
+      };
+    });
+    await writer.add(entries, 'm');
+  }
 }
 
-/** The live entries of manifests, as a later snapshot's manifest has them. */
-async function carriedEntries(
-  { places, snapshotId }: Writing,
+/** The live entries of manifests, a manifest at a time. */
+async function* liveEntries(
+  places: Places,
   manifests: readonly ManifestFile[],
-  as: Status,
-): Promise<ManifestEntry[]> {
-  const found: ManifestEntry[][] = [];
-  await inParallel(manifests.entries(), requestsMax, async ([at, manifest]) => {
-    const live = (await entriesOf(places, manifest)).filter((entry) => entry.status !== status.deleted);
-    found[at] = live.map((entry) => carried(entry, manifest, as, snapshotId));
-  });
-  return found.flat();
+): AsyncGenerator<[Inherited, ManifestEntry][]> {
+  for (const manifest of manifests) {
+    const entries = await entriesOf(places, manifest);
+    yield entries.flatMap((entry) => (entry.status === status.deleted ? [] : [[manifest, entry]]));
+  }
 }
 
-/** What is live in the snapshot that is overwritten, as entries that take it away. */
-async function deletedEntries(writing: Writing, parent: Snapshot | undefined): Promise<ManifestEntry[]> {
-  const { places, base, table } = writing;
-  const own = parent && (await ownEntriesOf(places, table, parent));
-  if (own)
-    return own.map(([manifest, entry]) => carried(entry, manifest, status.deleted, writing.snapshotId));
-  const manifests = (await liveManifestsOf(places, parent)).filter(
-    // the rest is other programs' (files of deletions, partitions): it goes with the manifests that name it
-    ({ content, partition_spec_id }) => content === 0 && partition_spec_id === base['default-spec-id'],
+/** What is live in the snapshot that is overwritten. */
+async function* replaced(
+  { places, table }: Writing,
+  parent: Snapshot | undefined,
+): AsyncGenerator<[Inherited, ManifestEntry][]> {
+  const own = parent && ownEntriesOf(places, table, parent);
+  if (own) {
+    yield* own;
+    return;
+  }
+  const manifests = await liveManifestsOf(places, parent);
+  // files of deletions are other programs': they go with the manifests that name them
+  yield* liveEntries(
+    places,
+    manifests.filter(({ content }) => content === 0),
   );
-  return carriedEntries(writing, manifests, status.deleted);
 }
 
-/** Manifests of an overwrite, and how many of them hold the files that are added: the first ones. */
+/** @returns `own`: how many of the manifests hold the files that are added */
 export async function overwriting(
   writing: Writing,
-  files: readonly DataFile[],
+  files: readonly AddedFile[],
   parent: Snapshot | undefined,
-): Promise<{ readonly manifests: ManifestFile[]; readonly own: number }> {
-  const entries = [...addedEntries(writing, files), ...(await deletedEntries(writing, parent))];
-  return {
-    manifests: await writeEntries(writing, entries, 'm'),
-    own: Math.ceil(files.length / entriesMax),
-  };
+): Promise<Written & { readonly own: number }> {
+  const writer = manifestWriter(writing);
+  await addFiles(writing, writer, files);
+  for await (const entries of replaced(writing, parent)) {
+    const deleted = entries.map(([manifest, entry]) =>
+      carried(entry, manifest, status.deleted, writing.snapshotId),
+    );
+    await writer.add(deleted, 'd');
+  }
+  const written = await writer.finish();
+  return { ...written, own: writer.counts.m };
 }
 
-/** Manifests of an append: of the files that are added, and of what is there. Many small ones become fewer. */
+/** Beside what is added stands what is there. Many small manifests become fewer. */
 export async function appending(
   writing: Writing,
-  files: readonly DataFile[],
+  files: readonly AddedFile[],
   parent: Snapshot | undefined,
-): Promise<ManifestFile[]> {
-  const added = await writeEntries(writing, addedEntries(writing, files), 'm');
+): Promise<Written> {
+  const writer = manifestWriter(writing);
+  await addFiles(writing, writer, files);
+  const { manifests: added, partitions } = await writer.finish();
   const before = await liveManifestsOf(writing.places, parent);
-  const isSmall = ({ content, partition_spec_id, added_files_count, existing_files_count }: ManifestFile) =>
-    content === 0 &&
-    partition_spec_id === writing.base['default-spec-id'] &&
-    added_files_count + existing_files_count < entriesMax;
+  const isSmall = ({ content, added_files_count, existing_files_count }: ManifestFile) =>
+    content === 0 && added_files_count + existing_files_count < entriesMax;
   const small = before.filter(isSmall);
-  if (small.length < smallManifestsMax) return [...added, ...before];
-  const merged = await writeEntries(writing, await carriedEntries(writing, small, status.existing), 'x');
-  return [...added, ...merged, ...before.filter((manifest) => !isSmall(manifest))];
+  if (small.length < smallManifestsMax) return { manifests: [...added, ...before], partitions };
+  const merging = manifestWriter(writing);
+  for await (const entries of liveEntries(writing.places, small)) {
+    const kept = entries.map(([manifest, entry]) =>
+      carried(entry, manifest, status.existing, writing.snapshotId),
+    );
+    await merging.add(kept, 'x');
+  }
+  const { manifests: merged } = await merging.finish();
+  return { manifests: [...added, ...merged, ...before.filter((one) => !isSmall(one))], partitions };
 }

@@ -146,7 +146,6 @@ export function summaryOf(
       'deleted-records': String(before.rows),
       'removed-files-size': String(before.bytes),
     }),
-    'changed-partition-count': '1',
     'total-data-files': total('files'),
     'total-records': total('rows'),
     'total-files-size': total('bytes'),

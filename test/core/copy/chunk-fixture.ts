@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { parquetReadObjects } from 'hyparquet';
 import { expect } from 'vitest';
 import { type ChunkOutcome, type Clock, type CopyPlaces, copyChunk } from '../../../core/copy/copy-chunk.ts';
+import type { PartitionField } from '../../../core/formats/partition/partition.ts';
 import type { ChunkId, Part } from '../../../core/ledger/ledger.ts';
 import { sha256Of } from '../../../core/objects/checksum.ts';
 import type { Keys } from '../../../core/objects/keys.ts';
@@ -38,6 +39,7 @@ export type Invocation = {
 const stamp = (second: number) => `2026-01-01T00:${String(second).padStart(2, '0')}:00.000Z`;
 
 export type ChunkOptions = {
+  readonly partition?: readonly PartitionField[];
   readonly range?: KeyRange | null;
   readonly limits?: Partial<ChunkOrder['limits']>;
 };
@@ -79,7 +81,10 @@ export async function chunkFixture(
     tables: ['public.orders'],
     totals: null,
   });
-  await freezeTable(store, keys, run, id.table, describeTable('orders'));
+  await freezeTable(store, keys, run, id.table, {
+    description: describeTable('orders'),
+    partition: options.partition ?? [],
+  });
   const places = { ledger, store, keys, format, source };
   let seconds = 0;
   const fixture: ChunkFixture = {
@@ -144,22 +149,26 @@ export async function expectWhole(fixture: ChunkFixture, expected: readonly Row[
     offset = part.to;
   }
   expect(offset).toBe(order.range?.upTo ?? null);
-  const files = parts.flatMap(({ file }) => file ?? []);
+  const files = parts.flatMap((part) => part.files);
   expect(await keysUnder(store, keys.dataOf(describeTable('orders')))).toEqual(
-    files.map(({ final }) => final),
+    files.map(({ final }) => final).sort(),
   );
   const copied: Row[] = [];
   for (const part of parts) {
-    if (!part.file) {
-      expect(part.rows).toBe(0);
-      continue;
+    const ofPart: Row[] = [];
+    for (const file of part.files) {
+      const { body } = (await store.get(file.final))!;
+      expect([body.length, sha256Of([body])]).toEqual([file.size, file.sha256]);
+      const rows = await rowsOfFile(body);
+      expect(rows.length).toBe(file.rows);
+      expect(rows).toEqual([...rows].sort((a, b) => a.id - b.id));
+      ofPart.push(...rows);
     }
-    const { body } = (await store.get(part.file.final))!;
-    expect([body.length, sha256Of([body])]).toEqual([part.file.size, part.file.sha256]);
-    const rows = await rowsOfFile(body);
-    expect(rows.length).toBe(part.rows);
-    expect([part.file.firstKey, part.file.lastKey]).toEqual([String(rows[0]!.id), String(rows.at(-1)!.id)]);
-    copied.push(...rows);
+    ofPart.sort((a, b) => a.id - b.id);
+    expect(ofPart.length).toBe(part.rows);
+    for (const { firstKey, lastKey } of part.files)
+      expect([firstKey, lastKey]).toEqual([String(ofPart[0]!.id), String(ofPart.at(-1)!.id)]);
+    copied.push(...ofPart);
   }
   expect(copied).toEqual([...expected].sort((a, b) => a.id - b.id));
 }

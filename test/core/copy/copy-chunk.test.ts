@@ -49,7 +49,7 @@ describe('a part is closed', () => {
     await fixture.invoke();
     const parts = await fixture.log();
     expect(parts.length).toBeGreaterThan(1);
-    for (const { file } of parts.slice(0, -1)) expect(file!.size).toBeGreaterThan(3000);
+    for (const { files } of parts.slice(0, -1)) expect(files[0]!.size).toBeGreaterThan(3000);
     await expectWhole(fixture, large);
   });
 
@@ -78,7 +78,7 @@ describe('ranges', () => {
     const fixture = await chunkFixture(embedded, [], { range: { after: '5', upTo: '13' } });
     expect(await fixture.invoke()).toEqual({ status: 'done', rows: 0, parts: 1 });
     expect(await fixture.log()).toMatchObject([
-      { n: 0, from: '5', to: '13', last: true, rows: 0, file: null },
+      { n: 0, from: '5', to: '13', last: true, rows: 0, files: [] },
     ]);
     await expectWhole(fixture, []);
     expect(await fixture.invoke()).toEqual({ status: 'done', rows: 0, parts: 0 });
@@ -89,7 +89,7 @@ describe('ranges', () => {
     const fixture = await chunkFixture(embedded, rows);
     fixture.places.source.tables.get('orders')!.rows.pop();
     await fixture.invoke();
-    expect((await fixture.log()).at(-1)).toMatchObject({ to: '6', last: true, file: { lastKey: '5' } });
+    expect((await fixture.log()).at(-1)).toMatchObject({ to: '6', last: true, files: [{ lastKey: '5' }] });
     await expectWhole(fixture, rows.slice(0, 5));
   });
 
@@ -100,7 +100,7 @@ describe('ranges', () => {
     };
     expect((await fixture.invoke()).status).toBe('done');
     expect(await fixture.log()).toMatchObject([
-      { n: 0, from: null, to: null, last: true, rows: 0, file: null },
+      { n: 0, from: null, to: null, last: true, rows: 0, files: [] },
     ]);
     await Promise.all([1, 2, 3].map(() => fixture.invoke()));
     expect(await fixture.log()).toHaveLength(1);
@@ -138,8 +138,9 @@ describe('a table that is written meanwhile', () => {
         if (outcome?.status === 'done') break;
       }
       const copied: Row[] = [];
-      for (const { file } of await fixture.log()) {
-        if (file) copied.push(...(await rowsOfFile((await embedded.store.get(file.final))!.body)));
+      for (const { files } of await fixture.log()) {
+        for (const { final } of files)
+          copied.push(...(await rowsOfFile((await embedded.store.get(final))!.body)));
       }
       expect(copied.filter(({ id }) => id % 2 === 0)).toEqual(stay);
       expect(new Set(copied.map(({ id }) => id)).size).toBe(copied.length);
@@ -312,8 +313,8 @@ test('files say which sync, run, table, chunk and part they are', async () => {
   const fixture = await chunkFixture(embedded, numberedRows(6));
   await fixture.invoke();
   const said: string[] = [];
-  for (const { file } of await fixture.log()) {
-    const { body } = (await embedded.store.get(file!.final))!;
+  for (const { files } of await fixture.log()) {
+    const { body } = (await embedded.store.get(files[0]!.final))!;
     const { key_value_metadata: pairs } = parquetMetadata(new Uint8Array(body).buffer);
     const found = Object.fromEntries(pairs!.map(({ key, value }) => [key, value]));
     expect(found).toMatchObject({ 'tidemark.run': fixture.id.run, 'tidemark.table': 'public.orders' });

@@ -14,6 +14,7 @@ beforeAll(async () => {
 afterAll(() => embedded.close());
 
 let folders = 0;
+/** `file` is the only one of its files */
 let part: Part & { file: PartFile };
 const bytes = Buffer.from('the file');
 
@@ -25,6 +26,18 @@ async function write(key: string, body = bytes, attempt = 'mine'): Promise<strin
 
 beforeEach(async () => {
   const at = `rename-${++folders}/`;
+  const file: PartFile = {
+    staged: `${at}staged`,
+    stagedEtag: await write(`${at}staged`),
+    final: `${at}final`,
+    size: bytes.length,
+    sha256: sha256Of([bytes]),
+    rows: 1,
+    firstKey: '1',
+    lastKey: '1',
+    partition: null,
+    statistics: null,
+  };
   part = {
     sync: 's',
     run: 'r',
@@ -37,16 +50,8 @@ beforeEach(async () => {
     rows: 1,
     attempt: { id: 'mine', startedAt: 't', retry: 0 },
     readAt: 't',
-    file: {
-      staged: `${at}staged`,
-      stagedEtag: await write(`${at}staged`),
-      final: `${at}final`,
-      size: bytes.length,
-      sha256: sha256Of([bytes]),
-      firstKey: '1',
-      lastKey: '1',
-      statistics: null,
-    },
+    files: [file],
+    file,
   };
 });
 
@@ -65,7 +70,7 @@ test('gives the file its final name, as often as one likes, by many at once', as
 });
 
 test('a part without a file has nothing to rename', async () => {
-  expect(await renamePart(store, { ...part, file: null })).toBe(true);
+  expect(await renamePart(store, { ...part, files: [] })).toBe(true);
 });
 
 test('a copy that took effect while the staged file stayed is finished', async () => {
@@ -132,7 +137,8 @@ test.for([null, 'ab'])(
 
 describe('a staged file that was written again by a late request', () => {
   test('with the same bytes and another ETag (KMS): is renamed', async () => {
-    part = { ...part, file: { ...part.file, stagedEtag: '"of the other request"' } };
+    const file = { ...part.file, stagedEtag: '"of the other request"' };
+    part = { ...part, file, files: [file] };
     expect(await renamePart(store, part)).toBe(true);
     await expectRenamed();
   });

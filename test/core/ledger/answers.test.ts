@@ -11,8 +11,9 @@ import { marshall } from '@aws-sdk/util-dynamodb';
 import { mockClient } from 'aws-sdk-client-mock';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { dynamodbClient, dynamodbLedger } from '../../../core/ledger/dynamodb.ts';
-import { partItem, runItem, tableKey } from '../../../core/ledger/items.ts';
+import { runItem, tableKey } from '../../../core/ledger/items.ts';
 import type { Part, Run } from '../../../core/ledger/ledger.ts';
+import { partItem } from '../../../core/ledger/part-item.ts';
 import { limitsOf } from '../../support/handler-limits.ts';
 
 const client = new DynamoDBClient({ region: 'us-east-1' });
@@ -32,7 +33,7 @@ const part: Part = {
   to: '2',
   last: false,
   rows: 1,
-  file: null,
+  files: [],
   attempt: { id: 'mine', startedAt: 't', retry: 0 },
   readAt: 't',
 };

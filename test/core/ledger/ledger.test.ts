@@ -55,22 +55,26 @@ function partOf(sync: string, n: number, more: Partial<Part> = {}): Part {
     to: String(n + 1),
     last: false,
     rows: 1,
-    file: {
-      staged: 's',
-      stagedEtag: '"e"',
-      final: 'f',
-      size: 1,
-      sha256: 'ab',
-      firstKey: String(n + 1),
-      lastKey: String(n + 1),
-      statistics: {
-        splits: [4],
-        columns: [
-          { id: 1, bytes: 20, nulls: 0, nans: null, min: Buffer.from([1]), max: Buffer.from([255, 0]) },
-          { id: 2, bytes: 0, nulls: 1, nans: 0, min: null, max: null },
-        ],
+    files: [
+      {
+        staged: 's',
+        stagedEtag: '"e"',
+        final: 'f',
+        size: 1,
+        sha256: 'ab',
+        rows: 1,
+        firstKey: String(n + 1),
+        lastKey: String(n + 1),
+        partition: null,
+        statistics: {
+          splits: [4],
+          columns: [
+            { id: 1, bytes: 20, nulls: 0, nans: null, min: Buffer.from([1]), max: Buffer.from([255, 0]) },
+            { id: 2, bytes: 0, nulls: 1, nans: 0, min: null, max: null },
+          ],
+        },
       },
-    },
+    ],
     attempt: { id: randomBytes(6).toString('hex'), startedAt: '2026-01-01T00:00:00.000Z', retry: 0 },
     readAt: '2026-01-01T00:00:00.000Z',
     ...more,
@@ -305,7 +309,7 @@ describe('the part log', () => {
   test('of twenty commits of the same part one wins, and all learn which', async () => {
     const sync = freshSync();
     for (const n of [0, 1, 2]) {
-      const attempts = twenty.map((rows) => partOf(sync, n, { rows }));
+      const attempts = twenty.map((from) => partOf(sync, n, { from: String(from) }));
       const heard = await Promise.all(attempts.map((part) => ledger.commitPart(part)));
       const ids = new Set(heard.map(({ attempt }) => attempt.id));
       expect(ids.size).toBe(1);
@@ -350,7 +354,7 @@ describe('the part log', () => {
 
   test('all parts of a run, of all its partitions, each chunk’s in order; an empty part too', async () => {
     const sync = freshSync();
-    const nothing = partOf(sync, 0, { chunk: 3, from: null, to: null, rows: 0, last: true, file: null });
+    const nothing = partOf(sync, 0, { chunk: 3, from: null, to: null, rows: 0, last: true, files: [] });
     await ledger.commitPart(nothing);
     await Promise.all(
       twenty.flatMap((chunk) =>

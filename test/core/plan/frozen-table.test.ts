@@ -19,7 +19,10 @@ beforeEach(() => {
 
 const run = '20260101T000000Z-0001';
 const freeze = (table: number) =>
-  freezeTable(embedded.store, keys, run, table, describeTable(`table_${table}`));
+  freezeTable(embedded.store, keys, run, table, {
+    description: describeTable(`table_${table}`),
+    partition: [],
+  });
 
 /** A store of a sandbox of its own, and the calls that were made to it. */
 function sandbox() {
@@ -33,8 +36,8 @@ test('is read as it was written, and once by a sandbox', async () => {
   await freeze(1);
   const { read, calls } = sandbox();
   for (let i = 0; i < 5; i++) {
-    expect(await read(0)).toEqual(describeTable('table_0'));
-    expect(await read(1)).toEqual(describeTable('table_1'));
+    expect(await read(0)).toEqual({ description: describeTable('table_0'), partition: [] });
+    expect(await read(1)).toEqual({ description: describeTable('table_1'), partition: [] });
   }
   expect(calls).toEqual(['store.get', 'store.get']);
   // another sandbox knows nothing of it
@@ -45,10 +48,13 @@ test('is read as it was written, and once by a sandbox', async () => {
 
 test('another run’s is another one', async () => {
   await freeze(0);
-  await freezeTable(embedded.store, keys, '20260101T000001Z-0002', 0, describeTable('later'));
+  await freezeTable(embedded.store, keys, '20260101T000001Z-0002', 0, {
+    description: describeTable('later'),
+    partition: [],
+  });
   const { read } = sandbox();
-  expect((await read(0)).table).toBe('table_0');
-  expect((await read(0, '20260101T000001Z-0002')).table).toBe('later');
+  expect((await read(0)).description.table).toBe('table_0');
+  expect((await read(0, '20260101T000001Z-0002')).description.table).toBe('later');
 });
 
 test('of many tables only the last few that were asked for are kept', async () => {
@@ -70,10 +76,10 @@ test('of many tables only the last few that were asked for are kept', async () =
 test('one that is gone, or of a newer format, stops the attempt; it is not remembered', async () => {
   const { read } = sandbox();
   await expect(read(0)).rejects.toMatchObject({ code: 'ProtocolViolation' });
-  const newer = Buffer.from(JSON.stringify({ format: 2, table: 'elsewhere' }));
+  const newer = Buffer.from(JSON.stringify({ format: 3, table: 'elsewhere' }));
   const options = { mediaType: 'application/json' };
   await embedded.store.put(keys.tableDescription(run, 0), newer, sha256Of([newer]), options);
   await expect(read(0)).rejects.toMatchObject({ code: 'FormatTooNew' });
   await freeze(0);
-  expect(await read(0)).toEqual(describeTable('table_0'));
+  expect(await read(0)).toEqual({ description: describeTable('table_0'), partition: [] });
 });

@@ -127,7 +127,10 @@ test('each table’s description stands beside its plan, and is the plan’s', a
   for (const [index, table] of ['a', 'b', 'nothing'].entries()) {
     const { columns, ...rest } = describeTable(table);
     const numbered = columns.map((column) => ({ ...column, number: column.id }));
-    expect(await readFrozenTable(store, keys, run, index)).toEqual({ ...rest, columns: numbered });
+    expect(await readFrozenTable(store, keys, run, index)).toEqual({
+      description: { ...rest, columns: numbered },
+      partition: [],
+    });
   }
 });
 
@@ -152,7 +155,7 @@ test('a table of 1,600 columns and 10,000 chunks: its lines stay short', async (
   // Step Functions takes 256 KiB; the child's state is the line and the outcome
   const longest = Math.max(...orders.map((order) => JSON.stringify(order).length));
   expect(longest).toBeLessThan(400);
-  expect((await readFrozenTable(embedded.store, keys, run, 0)).columns).toHaveLength(1_600);
+  expect((await readFrozenTable(embedded.store, keys, run, 0)).description.columns).toHaveLength(1_600);
 });
 
 test('a second execution is told to go, and touches nothing', async () => {
@@ -320,7 +323,7 @@ test('a Plan that dies at any call is made up for by the next one', async () => 
 describe('what a newer Tidemark wrote', () => {
   test('a table’s plan is not read', async () => {
     const { run } = await planned();
-    const body = Buffer.from('{"format":2}\n');
+    const body = Buffer.from('{"format":3}\n');
     await embedded.store.put(keys.tablePlan(run, 0), body, sha256Of([body]), { mediaType: 'text/plain' });
     const again = await planned();
     expect(again.orders.filter(isProblem)).toMatchObject([{ table: 0, problem: { code: 'FormatTooNew' } }]);

@@ -36,6 +36,8 @@ export type Lake = {
   readonly keys: Keys;
   readonly source: MemorySource;
   readonly places: PublishPlaces;
+  /** of all tables, from the next plan on */
+  partition: string[];
   /** Plans as a new execution, whose predecessors are over. Gives the run. */
   plan(options?: { fresh?: boolean }): Promise<{ run: string; orders: Order[] }>;
   copy(orders: readonly Order[], copying?: Copying): Promise<void>;
@@ -91,10 +93,14 @@ part: { rows: ${sizes.part} }`,
     keys,
     source,
     places,
+    partition: [],
     async plan({ fresh = false } = {}) {
       const result = await planRun(
         { ...places, source },
-        definition,
+        {
+          ...definition,
+          tables: definition.tables.map((table) => ({ ...table, partition: made.partition })),
+        },
         { execution: `${execution}${++executions}`, fresh, isOver: async () => true },
         (head) => prepareTable(places, sync, head),
         (run) => sweepStagingBefore(store, keys, run),

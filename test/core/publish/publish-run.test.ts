@@ -185,12 +185,12 @@ describe('a run that is not whole', () => {
 });
 
 describe('a file that is not as committed is never published, and holds back its table alone', () => {
-  const damages: [string, (file: NonNullable<Part['file']>) => Promise<void>, string][] = [
+  const damages: [string, (file: Part['files'][number]) => Promise<void>, string][] = [
     ['missing', ({ final }) => embedded.store.delete([final]), 'is gone'],
     ['cut short', (file) => overwrite(file, file.size - 1), 'is not the file that was committed'],
     ['with other bytes', (file) => overwrite(file, file.size), 'is not the file that was committed'],
   ];
-  async function overwrite({ final, size }: NonNullable<Part['file']>, length: number): Promise<void> {
+  async function overwrite({ final, size }: Part['files'][number], length: number): Promise<void> {
     const found = (await embedded.store.get(final))!.body;
     expect(found).toHaveLength(size);
     const body = Buffer.from(found.subarray(0, length));
@@ -203,8 +203,8 @@ describe('a file that is not as committed is never published, and holds back its
     const shop = lake(embedded, { a: rows, b: rows });
     const { run, orders } = await shop.plan();
     await shop.copy(orders);
-    for await (const { table, chunk, n, file } of embedded.ledger.partsOfRun(shop.sync, run)) {
-      if (table === 0 && chunk === 1 && n === 0) await damage(file!);
+    for await (const { table, chunk, n, files } of embedded.ledger.partsOfRun(shop.sync, run)) {
+      if (table === 0 && chunk === 1 && n === 0) await damage(files[0]!);
     }
     await expect(shop.publish(run)).rejects.toMatchObject({
       code: 'RunIncomplete',
@@ -221,7 +221,7 @@ describe('a file that is not as committed is never published, and holds back its
 describe('a log that is not one', () => {
   const attempt = { id: 'x', startedAt: 't', retry: 0 };
   const part = (n: number, from: string | null, to: string, last: boolean) => ({
-    ...{ n, from, to, last, rows: 0, file: null, attempt, readAt: 't' },
+    ...{ n, from, to, last, rows: 0, files: [], attempt, readAt: 't' },
   });
   test.for([
     [

@@ -1,5 +1,6 @@
 /** What must hold after a case, found out from outside: the plain files, the ledger's items, a reader that is not ours. */
 import type { Part, Run, TableHead } from '../../../core/ledger/ledger.ts';
+import { toPart } from '../../../core/ledger/part-item.ts';
 import { sha256Of } from '../../../core/objects/checksum.ts';
 import type { Row } from '../../support/memory-source.ts';
 import type { Sights } from './cloud.ts';
@@ -37,7 +38,7 @@ async function ledgerOf(world: Audited): Promise<Ledger> {
   const items = await world.place.items();
   const of = (prefix: string) => items.filter(({ sk }) => String(sk).startsWith(prefix));
   return {
-    parts: of('CHUNK#') as Part[],
+    parts: of('CHUNK#').map(toPart),
     runs: new Map((of('RUN#') as Run[]).map((run) => [run.run, run])),
     heads: new Map((of('TABLE#') as TableHead[]).map((head) => [head.table, head])),
     head: (of('HEAD')[0] as { run: string } | undefined) ?? null,
@@ -116,7 +117,7 @@ export async function faultsOf(
   if (running.length > 0) wrong.push(`runs are still running: ${running.map((one) => one.run)}`);
 
   // what lies under a final name is what the ledger committed under it
-  const finals = new Map(parts.flatMap(({ file }) => (file ? [[file.final, file]] : [])));
+  const finals = new Map(parts.flatMap(({ files }) => files.map((file) => [file.final, file] as const)));
   for (const name of files.filter((file) => file.includes('/data/'))) {
     const file = finals.get(name);
     if (!file) {
@@ -146,9 +147,11 @@ export async function faultsOf(
         `${table}: head ${truth.version} of ${truth.snapshot.run}, pointer ${pointer.version} of ${pointer.runs}`,
       );
     }
-    const committed = parts.filter((part) => part.run === run && part.table === index && part.file);
+    const committed = parts
+      .filter((part) => part.run === run && part.table === index)
+      .flatMap((part) => part.files);
     const named = new Set(pointer.files.map(({ key }) => key));
-    if (committed.length !== named.size || !committed.every(({ file }) => named.has(file!.final))) {
+    if (committed.length !== named.size || !committed.every(({ final }) => named.has(final))) {
       wrong.push(`${table}: the snapshot is not what the log holds`);
     }
     const rows = (await Promise.all(shown.files.map(rowsOf))).flat();

@@ -38,9 +38,10 @@ function logFault({ parts }: View): string | null {
 /** A final name only ever holds the bytes that the ledger committed under it. */
 function finalFault({ finals, objects, parts }: View): string | null {
   for (const name of finals) {
-    const part = [...parts.values()].find(({ file }) => file?.final === name);
+    const part = [...parts.values()].find(({ files }) => files[0]?.final === name);
     if (!part) return `${name} holds a file that the ledger never committed`;
-    if (!holds(objects.get(name), part, part.file!)) return `${name} holds other bytes than were committed`;
+    if (!holds(objects.get(name), part, part.files[0]!))
+      return `${name} holds other bytes than were committed`;
   }
   return null;
 }
@@ -48,7 +49,7 @@ function finalFault({ finals, objects, parts }: View): string | null {
 /** A committed part can always be had, from its final name or from staging, until its run is over. */
 function recoveryFault({ parts, runs, objects }: View): string | null {
   for (const part of parts.values()) {
-    const { file } = part;
+    const [file] = part.files;
     if (!file || runs.get(part.run)?.status !== 'running') continue;
     const isThere = [file.final, file.staged].some((name) => holds(objects.get(name), part, file));
     if (!isThere) return `part ${part.n} of ${chunkOf(part)} is committed, and its file is nowhere`;
@@ -61,8 +62,10 @@ function snapshotFault(view: View, table: number, run: string, rows: number): st
   const parts = partsOf(view, run, table);
   const total = parts.reduce((sum, part) => sum + part.rows, 0);
   if (total !== rows) return `the snapshot of run ${run} has ${total} of ${rows} rows`;
-  const lost = parts.find((part) => part.file && !holds(view.objects.get(part.file.final), part, part.file));
-  return lost ? `the snapshot of run ${run} names ${lost.file!.final}, which does not hold it` : null;
+  const lost = parts.find((part) =>
+    part.files.some((file) => !holds(view.objects.get(file.final), part, file)),
+  );
+  return lost ? `the snapshot of run ${run} names ${lost.files[0]!.final}, which does not hold it` : null;
 }
 
 /** What readers open shows a snapshot that the head has, or has had; each of its files is there and whole. */

@@ -121,7 +121,9 @@ function isSettled(
 
 /** Whether a staged file is its attempt's own business: no part names it, and none that is on its way. */
 function isPrivate(key: string, world: World, late: readonly Request[]): boolean {
-  const isNamed = [...viewOf(world).parts.values()].some(({ file }) => file?.staged === key);
+  const isNamed = [...viewOf(world).parts.values()].some(({ files }) =>
+    files.some(({ staged }) => staged === key),
+  );
   return !isNamed && !late.some((request) => JSON.stringify(request).includes(key));
 }
 

@@ -90,7 +90,7 @@ export const stagedDeletedOnTimeOut: Sabotage = {
         try {
           return await places.ledger.commitPart(part);
         } catch (error) {
-          if (part.file) await places.store.delete([part.file.staged]);
+          await places.store.delete(part.files.map(({ staged }) => staged));
           throw error;
         }
       },

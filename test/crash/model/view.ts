@@ -1,6 +1,7 @@
 /** A world as a reader of the ledger and the lake sees it: items and objects, in the core's words. */
-import { toHead, toPart, toRun, toTableHead } from '../../../core/ledger/items.ts';
+import { toHead, toRun, toTableHead } from '../../../core/ledger/items.ts';
 import type { Part, Run, SyncHead, TableHead } from '../../../core/ledger/ledger.ts';
+import { toPart } from '../../../core/ledger/part-item.ts';
 import type { ChunkOrder } from '../../../core/plan/chunk-order.ts';
 import type { Pointer } from '../../../core/publish/pointer.ts';
 import type { AttributeValue, Item } from '../../support/memory-dynamodb/evaluate.ts';

@@ -32,8 +32,8 @@ export const sabotages: readonly Sabotage[] = [
     name: 'the log’s condition is taken out',
     patch: {
       file: dynamodb,
-      take: 'const written = await put(items.partItem(part), itemIsNew);',
-      put: "const written = await put(items.partItem(part), 'attribute_exists(pk) OR attribute_not_exists(pk)');",
+      take: 'const written = await put(partItem(part), itemIsNew);',
+      put: "const written = await put(partItem(part), 'attribute_exists(pk) OR attribute_not_exists(pk)');",
     },
     only: ['falls asleep', 'overtime', 'unavailable after effect'],
     broken: ['log'],
@@ -42,11 +42,11 @@ export const sabotages: readonly Sabotage[] = [
     name: 'a staged file is deleted on a time-out',
     patch: {
       file: commit,
-      take: 'await ledger.commitPart({ ...chunk, n, from, to, last, rows, file, attempt, readAt });',
+      take: 'await ledger.commitPart({ ...chunk, n, from, to, last, rows, files, attempt, readAt });',
       put: `await ledger
-    .commitPart({ ...chunk, n, from, to, last, rows, file, attempt, readAt })
+    .commitPart({ ...chunk, n, from, to, last, rows, files, attempt, readAt })
     .catch(async (error: unknown) => {
-      if (file) await store.delete([file.staged]);
+      await store.delete(files.map(({ staged }) => staged));
       throw error;
     });`,
     },

@@ -61,7 +61,7 @@ function part(chunk: ChunkId, n: number, attemptId: string): Part {
     to: String(n + 1),
     last: n === 2,
     rows: 1,
-    file: null,
+    files: [],
     attempt: { id: attemptId, startedAt: instant, retry: 0 },
     readAt: instant,
   };

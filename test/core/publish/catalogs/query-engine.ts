@@ -11,6 +11,7 @@ import { batchOf } from '../../../support/batches.ts';
 import type { InMemory } from '../../../support/in-memory.ts';
 import { describeTable, type Row } from '../../../support/memory-source.ts';
 import { rowsOfFile } from '../../copy/chunk-fixture.ts';
+import { addedFiles } from '../iceberg/added-files.ts';
 import type { Lake } from '../lake-fixture.ts';
 
 const { columns } = describeTable('any');
@@ -28,7 +29,7 @@ export async function compact(ground: InMemory, shop: Lake, catalog: TableCatalo
     `${shop.keys.dataOf(table)}00000-compacted.parquet`,
   );
   const addition = {
-    ...{ sync: 'engine', run: '00000000T000000Z-0000', table, sort: null, files: [file] },
+    ...{ sync: 'engine', run: '00000000T000000Z-0000', table, sort: null, files: addedFiles([file]) },
     ...{ fields: seen.metadata.schemas.at(-1)!.fields, operation: 'overwrite' as const },
     keep: { snapshots: 100, days: 0 },
   };

@@ -30,8 +30,18 @@ const longs = avro.types.LongType.__with({
   compare: (a: Long, b: Long) => (a === b ? 0 : a < b ? -1 : 1),
 });
 
-const typeOf = (schema: unknown): avro.Type =>
-  avro.Type.forSchema(schema as avro.Schema, { registry: { long: longs } });
+/** To compile a schema takes milliseconds; the manifests of many tables, and all lists, have few of them. */
+const typesMax = 32;
+const types = new Map<string, avro.Type>();
+
+function typeOf(schema: string): avro.Type {
+  const type =
+    types.get(schema) ??
+    avro.Type.forSchema(JSON.parse(schema) as avro.Schema, { registry: { long: longs } });
+  if (types.size >= typesMax) types.clear();
+  types.set(schema, type);
+  return type;
+}
 
 const syncBytes = 16;
 const magic = Buffer.from('Obj\x01', 'latin1');
@@ -71,9 +81,10 @@ export function writeAvro(
   records: Iterable<unknown>,
   metadata: Readonly<Record<string, string>>,
 ): Buffer {
-  const type = typeOf(schema);
+  const schemaText = JSON.stringify(schema);
+  const type = typeOf(schemaText);
   const sync = randomBytes(syncBytes);
-  const texts = { ...metadata, 'avro.schema': JSON.stringify(schema), 'avro.codec': 'deflate' };
+  const texts = { ...metadata, 'avro.schema': schemaText, 'avro.codec': 'deflate' };
   const meta = Object.fromEntries(
     Object.entries(texts).map(([name, text]) => [name, Buffer.from(text, 'utf8')]),
   );
@@ -116,7 +127,7 @@ export function readAvro<T>(body: Buffer): T[] {
   const codec = header.meta['avro.codec']?.toString('utf8') ?? 'null';
   const inflate = codecs[codec];
   if (!inflate) throw new Error(`its codec is ${codec}; known are ${Object.keys(codecs).join(', ')}`);
-  const type = typeOf(JSON.parse(header.meta['avro.schema']!.toString('utf8')));
+  const type = typeOf(header.meta['avro.schema']!.toString('utf8'));
   const records: T[] = [];
   for (let at = end; at < body.length; ) {
     const { value: block, end: next } = decode<Block>(blockType, body, at);

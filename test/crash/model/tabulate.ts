@@ -186,7 +186,7 @@ export function codeTable({ universe, isNeverWritten, rewrite, wrap }: TableOpti
     calls: callsOf(at),
     ending: at.ending,
     next: new Map(),
-    play: at,
+    play: at.ending ? null : at,
   });
 
   /** The code again at a place that it has left: everything answered as it was. */

@@ -4,19 +4,19 @@ import type { Lake, Task } from './tasks.ts';
 import { ordersOf } from './view.ts';
 import type { World } from './world.ts';
 
-const onePart: Lake = { tables: 1, rows: 1, chunkRows: 1 };
+export const onePart: Lake = { tables: 1, rows: 1, chunkRows: 1 };
 const twoParts: Lake = { tables: 1, rows: 2, chunkRows: 2 };
 const twoChunks: Lake = { tables: 1, rows: 2, chunkRows: 1 };
 const twoTables: Lake = { tables: 2, rows: 1, chunkRows: 1 };
 
-const execution = (by: string, fresh = false): Task => ({ kind: 'plan', by, fresh, tries: 0 });
+export const execution = (by: string, fresh = false): Task => ({ kind: 'plan', by, fresh, tries: 0 });
 /** An execution that ended after its plan: its chunks are the others' business. */
-const planned: readonly Task[] = [{ ...execution('E1'), only: true } as Task];
+export const planned: readonly Task[] = [{ ...execution('E1'), only: true } as Task];
 
 /** Attempts on the newest run's first chunk. */
-const attempts = (world: World, ...names: string[]): Task[] =>
+export const attempts = (world: World, ...names: string[]): Task[] =>
   names.map((by) => ({ kind: 'copy', by, order: ordersOf(world)[0]!, rest: null, tries: 0 }));
-const publisher = (world: World, by: string): Task => ({
+export const publisher = (world: World, by: string): Task => ({
   kind: 'publish',
   by,
   run: ordersOf(world)[0]!.run,

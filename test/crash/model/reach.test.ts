@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { explore } from './explore.ts';
 import { model, type Scenario, type State } from './protocol.ts';
-import { attempts, execution, onePart, planned, publisher } from './scenarios.ts';
+import { attempts, execution, onePart, onlyPlanning, planned, publisher } from './scenarios.ts';
 import { withoutChance } from './tabulate.ts';
 import { viewOf } from './view.ts';
 import type { World } from './world.ts';
@@ -90,7 +90,7 @@ const cases: Readonly<Record<string, Omit<Scenario, 'goesOn'>>> = {
   },
   'an execution that starts afresh, an attempt of the run before it': {
     lake: onePart,
-    before: [execution('E1'), { ...execution('E2'), only: true } as never],
+    before: [execution('E1'), onlyPlanning('E2')],
     actors: (world) => [...attempts(world, 'A1'), publisher(world, 'P1'), execution('E3', true)],
     faultsMax: 0,
   },

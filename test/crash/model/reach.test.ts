@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { explore } from './explore.ts';
 import { model, type Scenario, type State } from './protocol.ts';
-import { attempts, execution, onePart, onlyPlanning, planned, publisher } from './scenarios.ts';
+import { attemptOn, attempts, execution, onePart, onlyPlanning, planned, publisher } from './scenarios.ts';
 import { withoutChance } from './tabulate.ts';
 import { viewOf } from './view.ts';
 import type { World } from './world.ts';
@@ -76,10 +76,16 @@ const cases: Readonly<Record<string, Omit<Scenario, 'goesOn'>>> = {
     actors: (world) => [...attempts(world, 'A1'), publisher(world, 'P1')],
     faultsMax: 1,
   },
-  'an attempt and two publishers': {
+  'two attempts and a publisher': {
     lake: onePart,
     before: planned,
-    actors: (world) => [...attempts(world, 'A1'), publisher(world, 'P1'), publisher(world, 'P2')],
+    actors: (world) => [...attempts(world, 'A1', 'A2'), publisher(world, 'P1')],
+    faultsMax: 0,
+  },
+  'two publishers': {
+    lake: onePart,
+    before: [...planned, attemptOn(0, 'A1')],
+    actors: (world) => [publisher(world, 'P1'), publisher(world, 'P2')],
     faultsMax: 0,
   },
   'a publisher and an execution': {
@@ -88,10 +94,10 @@ const cases: Readonly<Record<string, Omit<Scenario, 'goesOn'>>> = {
     actors: (world) => [publisher(world, 'P1'), execution('E2')],
     faultsMax: 0,
   },
-  'an execution that starts afresh, an attempt of the run before it': {
+  'a published table: a publisher, and an execution that starts afresh': {
     lake: onePart,
-    before: [execution('E1'), onlyPlanning('E2')],
-    actors: (world) => [...attempts(world, 'A1'), publisher(world, 'P1'), execution('E3', true)],
+    before: [execution('E1'), onlyPlanning('E2'), attemptOn(0, 'A1')],
+    actors: (world) => [publisher(world, 'P1'), execution('E3', true)],
     faultsMax: 0,
   },
 };

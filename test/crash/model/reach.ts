@@ -9,6 +9,7 @@
  * `checkReach` holds each write against what is claimed here; reach.test.ts explores scenarios both ways.
  */
 
+import type { TableMetadata } from '../../../core/publish/iceberg/metadata.ts';
 import { objectAt, type Place, placeOf } from './place.ts';
 import type { Task } from './tasks.ts';
 import { viewOf } from './view.ts';
@@ -33,13 +34,14 @@ const worksOn = (task: Task, run: string, world: World): boolean =>
 /** Who works on a run after this one, or may. */
 const worksAfter = (task: Task, run: string): boolean => plans(task) || runOf(task)! > run;
 
-/** Whether no actor can publish a table any more, or claim it. */
-function isSteady(table: string, world: World, tasks: readonly Task[]): boolean {
+/** How many times a table's head may still move to another run, or be claimed: once for each who works on one. */
+function movesLeft(table: string, world: World, tasks: readonly Task[], late: readonly Request[]): number {
   const head = viewOf(world).tableHeads.get(table);
-  return !tasks.some((task) => {
-    if (plans(task)) return true;
-    return publishes(task) && runOf(task) === head?.claimedBy && head.publishedRun !== head.claimedBy;
-  });
+  const isToCome = head?.publishedRun !== head?.claimedBy;
+  const moving = tasks.filter(
+    (task) => plans(task) || (publishes(task) && isToCome && runOf(task) === head?.claimedBy),
+  );
+  return moving.length + late.filter((request) => placeOf(request).kind === 'table').length;
 }
 
 /** The table whose pointer, hint, metadata or head a key names. */
@@ -59,10 +61,34 @@ function isCommitted(place: Place, world: World): boolean {
 }
 
 /**
+ * Whether the table's metadata names this manifest or list for as long as anybody is there: the snapshot that is the
+ * current one now is still kept when one more has come. A manifest has the name of its list but for the end.
+ */
+function isNamedForGood(
+  place: Place,
+  world: World,
+  tasks: readonly Task[],
+  late: readonly Request[],
+): boolean {
+  const table = tableOf(place);
+  const number = viewOf(world).tableHeads.get(table)?.metadata;
+  const left = movesLeft(table, world, tasks, late);
+  if (!number || left > 1) return false;
+  const [folder] = /^.*\//.exec(place.key)!;
+  const { body } = world.objects.get(`${folder}v${number}.metadata.json`)!;
+  const { 'current-snapshot-id': current, snapshots = [] } = JSON.parse(body) as TableMetadata;
+  const list = place.key.replace(/-(?:m\d+|list)\.avro$/, '-list.avro');
+  return snapshots.some(
+    (snapshot) =>
+      snapshot['manifest-list'].endsWith(`/${list}`) && (left === 0 || snapshot['snapshot-id'] === current),
+  );
+}
+
+/**
  * Whether one of these actors may change what is at a place, now or later. What it says of a world must hold of all that
  * come after it.
  */
-function mayChange(place: Place, world: World, tasks: readonly Task[]): boolean {
+function mayChange(place: Place, world: World, tasks: readonly Task[], late: readonly Request[]): boolean {
   const { kind, key } = place;
   const run = place.run ?? '';
   const { objects, parts, runs, tableHeads, pointers } = viewOf(world);
@@ -89,7 +115,7 @@ function mayChange(place: Place, world: World, tasks: readonly Task[]): boolean 
     case 'final':
       return some(publishes, afterIt) || (!isThere && (some(copies, onIt) || some(publishes, onIt)));
     case 'avro':
-      return isThere && some(publishes, afterIt);
+      return isThere && some(publishes, afterIt) && !isNamedForGood(place, world, tasks, late);
     case 'metadata':
       // what a head has named stays; the rest are files of those who did not get to the head, or have not yet
       return !isCommitted(place, world) && tasks.some(publishes);
@@ -98,7 +124,7 @@ function mayChange(place: Place, world: World, tasks: readonly Task[]): boolean 
     case 'run':
       return !(runs.has(run) && isOver(world, run)) && (tasks.some(plans) || some(publishes, onIt));
     case 'table':
-      return !isSteady(tableOf(place), world, tasks);
+      return movesLeft(tableOf(place), world, tasks, late) > 0;
     case 'pointer':
     case 'hint': {
       if (!tasks.some(plans) && !tasks.some(publishes)) return false;
@@ -108,19 +134,24 @@ function mayChange(place: Place, world: World, tasks: readonly Task[]): boolean 
         kind === 'pointer'
           ? pointers.get(table)?.version === head?.version
           : objects.get(key)?.body === String(head?.metadata);
-      return !isUpToDate || !isSteady(table, world, tasks);
+      return !isUpToDate || movesLeft(table, world, tasks, late) > 0;
     }
   }
 }
 
 /** Whether what a list gives may be another one when these actors have gone on. */
-function mayChangeList(call: StoreCall, world: World, tasks: readonly Task[]): boolean {
+function mayChangeList(
+  call: StoreCall,
+  world: World,
+  tasks: readonly Task[],
+  late: readonly Request[],
+): boolean {
   const { kind, run, key: prefix } = objectAt(call.key);
   const before = call.method === 'list' ? call.before : undefined;
   const found = [...world.objects.keys()].filter(
     (key) => key.startsWith(prefix) && (before === undefined || key < before),
   );
-  const stays = (key: string): boolean => !mayChange(objectAt(key), world, tasks);
+  const stays = (key: string): boolean => !mayChange(objectAt(key), world, tasks, late);
   if (!found.every(stays)) return true;
   switch (kind) {
     case 'staged':
@@ -163,11 +194,11 @@ function looksAtWhatStays(
 ): boolean {
   const isStill = (place: Place, isPrefix: boolean): boolean =>
     !late.some((other) => mayLandOn(other, place, isPrefix));
-  const stays = (place: Place): boolean => isStill(place, false) && !mayChange(place, world, others);
+  const stays = (place: Place): boolean => isStill(place, false) && !mayChange(place, world, others, late);
   const place = placeOf(request);
   if (request.to === 'store') {
     const { call } = request;
-    if (isList(call)) return isStill(place, true) && !mayChangeList(call, world, others);
+    if (isList(call)) return isStill(place, true) && !mayChangeList(call, world, others, late);
     if (call.method !== 'copyToAbsent') return stays(place);
     // without its source a copy says so, whatever is under the other name
     return stays(objectAt(call.from)) && (!world.objects.has(call.from) || stays(place));
@@ -216,6 +247,6 @@ export const isOutOfReach = (
 export function checkReach(request: Request, task: Task, world: World): void {
   const place = placeOf(request);
   const isNew = place.kind === 'staged' || place.kind === 'avro' || place.kind === 'map';
-  if ((isNew && !world.objects.has(place.key)) || mayChange(place, world, [task])) return;
+  if ((isNew && !world.objects.has(place.key)) || mayChange(place, world, [task], [])) return;
   throw new Error(`${task.kind} changes ${place.key}, which the reduction does not know`);
 }

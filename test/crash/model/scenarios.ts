@@ -24,7 +24,7 @@ export const planned: readonly Task[] = [onlyPlanning('E1')];
 export const attempts = (world: World, ...names: string[]): Task[] =>
   names.map((by) => ({ kind: 'copy', by, order: ordersOf(world)[0]!, rest: null, tries: 0 }));
 /** An attempt on the first chunk of a table. */
-const attemptOn =
+export const attemptOn =
   (table: number, by: string) =>
   (world: World): Task => ({ kind: 'copy', by, order: ordersOf(world)[table]!, rest: null, tries: 0 });
 /** Of two tables the first one is copied. */

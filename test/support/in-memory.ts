@@ -1,54 +1,62 @@
-/** The ledger and the store in memory, for what takes many requests. (Both are held against the embedded ones by tests of their own.) */
+/**
+ * What `startEmbedded` gives, in memory: for tests that make the same small world hundreds of times. The servers that
+ * it stands for are held against it by tests of their own.
+ */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { S3ClientConfig } from '@aws-sdk/client-s3';
 import { parquetFormat } from '../../core/formats/parquet/parquet.ts';
 import { dynamodbClient, dynamodbLedger } from '../../core/ledger/dynamodb.ts';
 import { keysOf } from '../../core/objects/keys.ts';
 import { s3Client, s3Store } from '../../core/objects/s3.ts';
 import type { Embedded } from './embedded.ts';
 import { memoryDynamodb } from './memory-dynamodb.ts';
-import { type MemoryS3, memoryS3, type SdkRequest } from './memory-s3.ts';
+import { type MemoryS3, memoryS3, storeConfigOf } from './memory-s3.ts';
 
 const bucket = 'lake';
+const tableName = 'ledger';
 
+/** What a lake stands on. */
 export type Ground = Pick<Embedded, 'ledger' | 'store' | 'format' | 'freshSync'>;
 
-export type InMemory = Ground & {
-  /** for readers that come over HTTP */
+export type InMemory = Embedded & {
+  /** where the objects are for readers that come over HTTP */
   readonly endpoint: string;
-  stop(): Promise<void>;
 };
 
-export async function inMemory(): Promise<InMemory> {
-  const objects = memoryS3({ bucket });
-  const client = s3Client({
-    endpoint: 'http://127.0.0.1:1',
-    region: 'us-east-1',
-    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
-    requestHandler: {
-      async handle(request: SdkRequest) {
-        return { response: objects.answer(request) };
-      },
-    } as unknown as NonNullable<S3ClientConfig['requestHandler']>,
-  });
+export async function startInMemory(): Promise<InMemory> {
   const dynamodb = dynamodbClient(memoryDynamodb().clientConfig);
+  const memory = memoryS3({ bucket });
+  const s3 = s3Client(storeConfigOf((request) => memory.answer(request)));
+  const server = await served(memory.objects);
   let syncs = 0;
   return {
-    ledger: dynamodbLedger(dynamodb, 'ledger'),
-    store: s3Store(client, bucket),
+    ledger: dynamodbLedger(dynamodb, tableName),
+    store: s3Store(s3, bucket),
+    s3,
+    dynamodb,
+    tableName,
     format: await parquetFormat({ compression: 'none' }),
+    endpoint: server.endpoint,
+    fileOf: (key) => {
+      throw new Error(`${key} is in memory, and no file`);
+    },
     freshSync() {
-      const sync = `memory-${++syncs}`;
+      const sync = `sync-${++syncs}`;
       const target = { bucket, prefix: `${sync}/` };
       return { sync, target, keys: keysOf(target, sync) };
     },
-    ...(await served(objects.objects)),
+    async close() {
+      dynamodb.destroy();
+      s3.destroy();
+      await server.stop();
+    },
   };
 }
 
 /** Objects by their path, whole or a range of them. */
-async function served(objects: MemoryS3['objects']): Promise<Pick<InMemory, 'endpoint' | 'stop'>> {
+async function served(
+  objects: MemoryS3['objects'],
+): Promise<{ readonly endpoint: string; stop(): Promise<void> }> {
   const server = createServer((request, response) => {
     const key = decodeURIComponent(request.url!.slice(`/${bucket}/`.length));
     const found = objects.get(key);

@@ -67,13 +67,15 @@ function toResponse(answer: Answer): Received {
 /**
  * The configuration of a client whose requests are answered by a function: it may wait, and it may throw what a lost
  * connection throws. No signature is made, no other process is asked.
+ *
+ * @param answer gets the options that the client's `send` had, too
  */
 export function clientConfigOf(
-  answer: (operation: Operation) => Answer | Promise<Answer>,
+  answer: (operation: Operation, options: unknown) => Answer | Promise<Answer>,
 ): DynamoDBClientConfig {
   const requestHandler = {
-    async handle(request: Sent): Promise<Received> {
-      return toResponse(await answer(operationOf(request)));
+    async handle(request: Sent, options: unknown): Promise<Received> {
+      return toResponse(await answer(operationOf(request), options));
     },
     updateHttpClientConfig: () => {},
     httpHandlerConfigs: () => ({}),

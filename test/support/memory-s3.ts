@@ -5,6 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
+import type { S3ClientConfig } from '@aws-sdk/client-s3';
 
 /** What the SDK hands to a handler. */
 export type SdkRequest = {
@@ -270,5 +271,23 @@ export function memoryS3({ bucket, etags = 'of-bytes', pageKeys = 1000 }: Memory
         return s3Error(error.status, error.code);
       }
     },
+  };
+}
+
+/** The configuration of a client whose requests are answered by a function. No signature is made, nobody else is asked. */
+export function storeConfigOf(answer: (request: SdkRequest) => SdkResponse): S3ClientConfig {
+  const requestHandler = {
+    handle: async (request: SdkRequest) => ({ response: answer(request) }),
+    updateHttpClientConfig: () => {},
+    httpHandlerConfigs: () => ({}),
+    destroy: () => {},
+  };
+  return {
+    endpoint: 'http://127.0.0.1',
+    forcePathStyle: true,
+    region: 'us-east-1',
+    credentials: { accessKeyId: 'memory', secretAccessKey: 'memory' },
+    requestHandler: requestHandler as unknown as NonNullable<S3ClientConfig['requestHandler']>,
+    signer: { sign: async (request: unknown) => request } as unknown as NonNullable<S3ClientConfig['signer']>,
   };
 }

@@ -14,8 +14,17 @@ import { writeFileSync } from 'node:fs';
 const { TIDEMARK_TEST_COUNTS: file, AWS_SDK_UA_APP_ID: own } = process.env;
 const counts = {};
 
+/** What the files of a table's `metadata/` are, and the folder itself. */
+const kindOfIceberg = (path) =>
+  /\/(version-hint)\.text$/.exec(path)?.[1] ??
+  (/\.metadata\.json$/.test(path) ? 'table metadata' : undefined) ??
+  (/-m\d+\.avro$/.test(path) ? 'manifest file' : undefined) ??
+  (/-list\.avro$/.test(path) ? 'manifest list' : undefined) ??
+  /\/(metadata)\/$/.exec(path)?.[1];
+
 /** What a key stands for: the numbers and ids in it left out. */
 const kindOfKey = (path) =>
+  kindOfIceberg(path) ??
   /\/(_staging|data|manifests|results)(?:\/|$)/.exec(path)?.[1] ??
   /(description|current)\.json$/.exec(path)?.[1] ??
   (/\/tables\/\d+\.jsonl$/.exec(path) ? 'table plan' : /\/plan-\w+\.jsonl$/.exec(path) ? 'plan' : 'bucket');

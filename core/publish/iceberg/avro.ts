@@ -36,8 +36,21 @@ const asLong = (schema: unknown): avro.Type | undefined =>
     ? longs
     : undefined;
 
-const typeOf = (schema: unknown): avro.Type =>
-  avro.Type.forSchema(schema as avro.Schema, { registry: { long: longs }, typeHook: asLong });
+/** To compile a schema takes milliseconds; the manifests of many tables, and all lists, have few of them. */
+const typesMax = 32;
+const types = new Map<string, avro.Type>();
+
+function typeOf(schema: string): avro.Type {
+  const type =
+    types.get(schema) ??
+    avro.Type.forSchema(JSON.parse(schema) as avro.Schema, {
+      registry: { long: longs },
+      typeHook: asLong,
+    });
+  if (types.size >= typesMax) types.clear();
+  types.set(schema, type);
+  return type;
+}
 
 const syncBytes = 16;
 const magic = Buffer.from('Obj\x01', 'latin1');
@@ -77,9 +90,10 @@ export function writeAvro(
   records: Iterable<unknown>,
   metadata: Readonly<Record<string, string>>,
 ): Buffer {
-  const type = typeOf(schema);
+  const schemaText = JSON.stringify(schema);
+  const type = typeOf(schemaText);
   const sync = randomBytes(syncBytes);
-  const texts = { ...metadata, 'avro.schema': JSON.stringify(schema), 'avro.codec': 'deflate' };
+  const texts = { ...metadata, 'avro.schema': schemaText, 'avro.codec': 'deflate' };
   const meta = Object.fromEntries(
     Object.entries(texts).map(([name, text]) => [name, Buffer.from(text, 'utf8')]),
   );
@@ -136,7 +150,7 @@ export function readAvroFile<T>(body: Buffer): AvroFile<T> {
     Object.entries(header.meta).map(([name, text]) => [name, text.toString('utf8')]),
   );
   const schema: AvroSchema = JSON.parse(metadata['avro.schema']!);
-  const type = typeOf(schema);
+  const type = typeOf(metadata['avro.schema']!);
   const records: T[] = [];
   for (let at = end; at < body.length; ) {
     const { value: block, end: next } = decode<Block>(blockType, body, at);

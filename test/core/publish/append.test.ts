@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { type Embedded, startEmbedded } from '../../support/embedded.ts';
 import { type IcebergReader, icebergReader } from '../../support/iceberg-reader.ts';
-import { inMemory } from '../../support/in-memory.ts';
+import { startInMemory } from '../../support/in-memory.ts';
 import { numberedRows, type Row } from '../../support/memory-source.ts';
 import { type Lake, lake, under } from './lake-fixture.ts';
 
@@ -88,7 +88,7 @@ test('overwriting after appends, and appending after an overwrite', async () => 
 
 describe('many runs', () => {
   test('200 of them: every row once, in as many snapshots as are kept, with manifests that stay few', async () => {
-    const memory = await inMemory();
+    const memory = await startInMemory();
     const shop = lake(
       memory,
       { a: [] },
@@ -105,7 +105,7 @@ describe('many runs', () => {
       all.push(...rows);
     }
     reader = icebergReader(memory.endpoint);
-    onTestFinished(memory.stop);
+    onTestFinished(memory.close);
     expect(await asIceberg(shop)).toEqual(sorted(all));
     expect(sorted((await shop.read('a'))!)).toEqual(sorted(all));
     const metadata = await reader.metadata(shop.keys.location(a));

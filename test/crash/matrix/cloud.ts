@@ -4,7 +4,6 @@
  * DynamoDB too. (Both makes are held against each other by tests of their own.)
  */
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
-import type { S3ClientConfig } from '@aws-sdk/client-s3';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 import type { Format } from '../../../core/formats/format.ts';
 import { parquetFormat } from '../../../core/formats/parquet/parquet.ts';
@@ -14,7 +13,7 @@ import { s3Client, s3Store } from '../../../core/objects/s3.ts';
 import type { ObjectStore } from '../../../core/objects/store.ts';
 import { emptyTable, perform, type Table } from '../../support/memory-dynamodb/table.ts';
 import { clientConfigOf } from '../../support/memory-dynamodb.ts';
-import { type MemoryS3, memoryS3, type SdkRequest, type SdkResponse } from '../../support/memory-s3.ts';
+import { type MemoryS3, memoryS3, storeConfigOf } from '../../support/memory-s3.ts';
 import { promptRetries, wireUp } from '../../support/sdk-faults.ts';
 
 /** The objects of a bucket as somebody sees them who needs no API for it. */
@@ -111,22 +110,5 @@ export async function memoryCloud(): Promise<MatrixCloud> {
       dynamodb.destroy();
       s3.destroy();
     },
-  };
-}
-
-function storeConfigOf(answer: (request: SdkRequest) => SdkResponse): S3ClientConfig {
-  const requestHandler = {
-    handle: async (request: SdkRequest) => ({ response: answer(request) }),
-    updateHttpClientConfig: () => {},
-    httpHandlerConfigs: () => ({}),
-    destroy: () => {},
-  };
-  return {
-    endpoint: 'http://127.0.0.1',
-    forcePathStyle: true,
-    region: 'us-east-1',
-    credentials: { accessKeyId: 'memory', secretAccessKey: 'memory' },
-    requestHandler: requestHandler as unknown as NonNullable<S3ClientConfig['requestHandler']>,
-    signer: { sign: async (request: unknown) => request } as unknown as NonNullable<S3ClientConfig['signer']>,
   };
 }

@@ -15,8 +15,9 @@ import { tell } from './tell.ts';
 
 const moreFaults = Number(process.env.TIDEMARK_MODEL_FAULTS ?? 0);
 const isLarge = process.env.TIDEMARK_MODEL === 'large';
-const statesMax = moreFaults > 0 ? 8_000_000 : 1_000_000;
-const minutes = moreFaults > 0 ? 60 : 5;
+const isLong = moreFaults > 0 || isLarge;
+const statesMax = isLong ? 8_000_000 : 1_000_000;
+const minutes = isLong ? 60 : 5;
 
 let withChance: () => void;
 beforeAll(() => {

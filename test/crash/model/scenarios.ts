@@ -4,19 +4,35 @@ import type { Lake, Task } from './tasks.ts';
 import { ordersOf } from './view.ts';
 import type { World } from './world.ts';
 
-const onePart: Lake = { tables: 1, rows: 1, chunkRows: 1 };
+export const onePart: Lake = { tables: 1, rows: 1, chunkRows: 1 };
 const twoParts: Lake = { tables: 1, rows: 2, chunkRows: 2 };
 const twoChunks: Lake = { tables: 1, rows: 2, chunkRows: 1 };
 const twoTables: Lake = { tables: 2, rows: 1, chunkRows: 1 };
 
-const execution = (by: string, fresh = false): Task => ({ kind: 'plan', by, fresh, tries: 0 });
-/** An execution that ended after its plan: its chunks are the others' business. */
-const planned: readonly Task[] = [{ ...execution('E1'), only: true } as Task];
+export const execution = (by: string, fresh = false): Task => ({ kind: 'plan', by, fresh, tries: 0 });
+/** An execution that ends after its plan: its chunks are the others' business. */
+export const onlyPlanning = (by: string, fresh = false): Task => ({
+  kind: 'plan',
+  by,
+  fresh,
+  tries: 0,
+  only: true,
+});
+export const planned: readonly Task[] = [onlyPlanning('E1')];
 
 /** Attempts on the newest run's first chunk. */
-const attempts = (world: World, ...names: string[]): Task[] =>
+export const attempts = (world: World, ...names: string[]): Task[] =>
   names.map((by) => ({ kind: 'copy', by, order: ordersOf(world)[0]!, rest: null, tries: 0 }));
-const publisher = (world: World, by: string): Task => ({
+/** An attempt on the first chunk of a table. */
+export const attemptOn =
+  (table: number, by: string) =>
+  (world: World): Task => ({ kind: 'copy', by, order: ordersOf(world)[table]!, rest: null, tries: 0 });
+/** Of two tables the first one is copied. */
+const oneCopied: Scenario['before'] = [...planned, attemptOn(0, 'A1')];
+/** … and published. */
+const onePublished: Scenario['before'] = [...oneCopied, (world) => publisher(world, 'P9')];
+
+export const publisher = (world: World, by: string): Task => ({
   kind: 'publish',
   by,
   run: ordersOf(world)[0]!.run,
@@ -75,7 +91,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     goesOn: true,
   },
   'two publishers of a run that is copied': {
-    lake: onePart,
+    lake: twoParts,
     before: planned,
     actors: (world) => [...attempts(world, 'A1'), publisher(world, 'P1'), publisher(world, 'P2')],
     faultsMax: 0,
@@ -110,6 +126,27 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     lake: onePart,
     before: planned,
     actors: (world) => [...attempts(world, 'A1'), publisher(world, 'P1'), execution('E2', true)],
+    faultsMax: 0,
+    goesOn: true,
+  },
+  'two tables, one published: an execution and the publisher of an older one': {
+    lake: twoTables,
+    before: onePublished,
+    actors: (world) => [publisher(world, 'P1'), execution('E2')],
+    faultsMax: 0,
+    goesOn: true,
+  },
+  'two tables, one published, both copied: a publisher, and an execution that starts afresh': {
+    lake: twoTables,
+    before: [...onePublished, attemptOn(1, 'A2')],
+    actors: (world) => [publisher(world, 'P1'), execution('E2', true)],
+    faultsMax: 0,
+    goesOn: true,
+  },
+  'two tables, one copied: an attempt, a publisher, and a plan that starts afresh': {
+    lake: twoTables,
+    before: oneCopied,
+    actors: (world) => [attemptOn(1, 'A2')(world), publisher(world, 'P1'), onlyPlanning('E2', true)],
     faultsMax: 0,
     goesOn: true,
   },

@@ -14,8 +14,9 @@ import { dynamodbClient, dynamodbLedger } from '../../../core/ledger/dynamodb.ts
 import type { Ledger } from '../../../core/ledger/ledger.ts';
 import { sha256Of } from '../../../core/objects/checksum.ts';
 import type { ObjectStore } from '../../../core/objects/store.ts';
-import type { Answer, Operation } from '../../support/memory-dynamodb/table.ts';
+import type { Operation } from '../../support/memory-dynamodb/table.ts';
 import { clientConfigOf } from '../../support/memory-dynamodb.ts';
+import { answering, rememberSdk, type SdkMemory } from './remembered-sdk.ts';
 import type { Reply, Request, StoreAnswer, StoreCall, Universe } from './world.ts';
 
 /** What code has to work with. */
@@ -51,6 +52,7 @@ type Waiting = { readonly request: Request; readonly settle: (reply: Reply) => v
 
 /** Code that is running, and waits for answers. */
 type Play = {
+  readonly memory: SdkMemory;
   readonly waiting: Map<number, Waiting>;
   readonly salt: number;
   issued: number;
@@ -111,15 +113,16 @@ export function codeTable({ universe, isNeverWritten, rewrite, wrap }: TableOpti
   let points = 0;
   const roots = new Map<string, Promise<Place>>();
 
-  async function ask(operation: Operation): Promise<Answer> {
-    const pk = operation.input.ExpressionAttributeValues?.[':pk'];
-    if (operation.name === 'Query' && pk && 'S' in pk && isNeverWritten(pk.S)) {
-      return { status: 'done', output: { Items: [], Count: 0, ScannedCount: 0 } };
-    }
-    const reply = await issue(universe.ledgerRequest(rewrite ? rewrite(operation) : operation));
-    if (reply.of === 'ledger') return reply.answer;
-    throw Object.assign(new Error('no answer (by the model)'), { name: 'TimeoutError' });
-  }
+  const memory: SdkMemory = { known: new Map(), issue };
+  const ask = answering(
+    memory,
+    (operation) => {
+      const pk = operation.input.ExpressionAttributeValues?.[':pk'];
+      const isNever = operation.name === 'Query' && pk && 'S' in pk && isNeverWritten(pk.S);
+      return isNever ? null : universe.ledgerRequest(rewrite ? rewrite(operation) : operation);
+    },
+    { status: 'done', output: { Items: [], Count: 0, ScannedCount: 0 } },
+  );
   // one try: that the SDK sends a request again is a step of the model's
   const ledger = dynamodbLedger(dynamodbClient({ ...clientConfigOf(ask), maxAttempts: 1 }), 'ledger');
   /** New ones for each invocation: the core remembers things with a store. */
@@ -157,7 +160,8 @@ export function codeTable({ universe, isNeverWritten, rewrite, wrap }: TableOpti
   }
 
   async function play(invocation: Invocation): Promise<Play> {
-    const started: Play = { waiting: new Map(), salt: invocation.salt, issued: 0, names: 0, ending: null };
+    const { salt } = invocation;
+    const started: Play = { memory, waiting: new Map(), salt, issued: 0, names: 0, ending: null };
     await lead(started, () => {
       endingOf(invocation.run(places())).then((ending) => {
         started.ending = ending;
@@ -182,7 +186,7 @@ export function codeTable({ universe, isNeverWritten, rewrite, wrap }: TableOpti
     calls: callsOf(at),
     ending: at.ending,
     next: new Map(),
-    play: at,
+    play: at.ending ? null : at,
   });
 
   /** The code again at a place that it has left: everything answered as it was. */
@@ -259,8 +263,8 @@ function modelStore(send: (call: StoreCall) => Promise<StoreAnswer>): ObjectStor
 }
 
 /**
- * Has the core's random names counted (an invocation's begin with its salt) and its waits left out, until the function
- * that is given back is called.
+ * Has the core's random names counted (an invocation's begin with its salt), its waits left out and what the SDK does
+ * remembered, until the function that is given back is called.
  */
 export function withoutChance(): () => void {
   const builtins = { crypto, timers } as unknown as {
@@ -278,7 +282,9 @@ export function withoutChance(): () => void {
   builtins.crypto.randomUUID = () => (current ? `uuid-${current.salt}-${current.names++}` : randomUUID());
   builtins.timers.setTimeout = (ms, value) => (current ? Promise.resolve(value) : sleep(ms, value));
   syncBuiltinESMExports();
+  const forget = rememberSdk(() => current?.memory ?? null);
   return () => {
+    forget();
     builtins.crypto.randomBytes = randomBytes;
     builtins.crypto.randomUUID = randomUUID;
     builtins.timers.setTimeout = sleep;

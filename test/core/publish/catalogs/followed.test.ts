@@ -8,7 +8,7 @@ import { withAddition } from '../../../../core/publish/iceberg/commit.ts';
 import { withProperties } from '../../../../core/publish/iceberg/table.ts';
 import { faultAt } from '../../../support/faults.ts';
 import { type IcebergReader, icebergReader } from '../../../support/iceberg-reader.ts';
-import { type InMemory, inMemory } from '../../../support/in-memory.ts';
+import { type InMemory, startInMemory } from '../../../support/in-memory.ts';
 import { type CatalogService, catalogServices } from '../../../support/lake-catalogs.ts';
 import { numberedRows, type Row } from '../../../support/memory-source.ts';
 import { type How, type Lake, lake } from '../lake-fixture.ts';
@@ -17,10 +17,10 @@ import { compact } from './query-engine.ts';
 let ground: InMemory;
 let reader: IcebergReader;
 beforeAll(async () => {
-  ground = await inMemory();
+  ground = await startInMemory();
   reader = icebergReader(ground.endpoint);
 });
-afterAll(() => ground.stop());
+afterAll(() => ground.close());
 
 const a = { schema: 'public', table: 'a' };
 const sorted = (rows: readonly Row[]): string[] =>

@@ -125,7 +125,9 @@ describe('which files are live', () => {
   test('thousands of files: manifests of 1,000 entries, and all of them deleted by the next', async () => {
     const { add } = table();
     const first = await add('1', { files: filesOf('1', 4_500) });
-    expect((await listOf(first)).map((one) => one.added_files_count)).toEqual([1_000, 1_000, 1_000, 1_000, 500]);
+    expect((await listOf(first)).map((one) => one.added_files_count)).toEqual([
+      1_000, 1_000, 1_000, 1_000, 500,
+    ]);
     const second = await add('2', { files: filesOf('2', 1) });
     expect(await liveIn(second)).toEqual(pathsOf('2', 1));
     const list = await listOf(second);

@@ -1,13 +1,13 @@
 /** What a commit asks of the store: it must not grow with what is in the table. */
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
-import { type InMemory, inMemory } from '../../../support/in-memory.ts';
+import { type InMemory, startInMemory } from '../../../support/in-memory.ts';
 import { numberedRows } from '../../../support/memory-source.ts';
 import { lake } from '../lake-fixture.ts';
 
 let ground: InMemory;
 beforeEach(async () => {
-  ground = await inMemory();
-  onTestFinished(ground.stop);
+  ground = await startInMemory();
+  onTestFinished(ground.close);
 });
 
 test.each(['overwrite', 'append'] as const)('%s of 10 files: five requests, run after run', async (mode) => {

@@ -67,8 +67,8 @@ export const sabotages: readonly Sabotage[] = [
     name: 'staging is swept while a table is incomplete',
     patch: {
       file: publish,
-      take: '  if (incomplete.length > 0) {\n',
-      put: '  if (incomplete.length > 0) {\n    await sweepStagingOf(store, keys, run);\n',
+      take: '    // abandoned meanwhile',
+      put: '    await sweepStagingOf(store, keys, run);\n    // abandoned meanwhile',
     },
     only: ['dies before', 'unavailable', 'error in a 200', 'conflict'],
     broken: ['file'],
@@ -77,8 +77,8 @@ export const sabotages: readonly Sabotage[] = [
     name: 'the head is written without the claim',
     patch: {
       file: dynamodb,
-      take: '`${claimedByThisRun} AND ${snapshotIsAnother} AND',
-      put: '`${snapshotIsAnother} AND',
+      take: '[claimedByThisRun, runIsNotPublished, ...change.conditions]',
+      put: '[runIsNotPublished, ...change.conditions]',
     },
     only: takenOver,
     broken: ['claim'],
@@ -87,10 +87,12 @@ export const sabotages: readonly Sabotage[] = [
     name: 'the pointer is written before the head',
     patch: {
       file: publishTable,
-      take: '    const head = await catalog.commit(description, loaded, next, {',
-      put: `    const snapshot = { run, publishedAt: '', rows: manifest.rows, bytes: 0, files: 0, schema: manifest.schema };
-    if (before) await showHead({ ledger, store, keys }, sync, { ...before, version: before.version + 1, snapshot });
-    const head = await catalog.commit(description, loaded, next, {`,
+      take: '      const snapshot = await stageSnapshot(places, owner, ready, keep, nowMs);',
+      put: `      const snapshot = await stageSnapshot(places, owner, ready, keep, nowMs);
+      if (ready.head && snapshot !== 'superseded' && 'next' in snapshot) {
+        const shown = { snapshot: snapshot.change.snapshot, publishedRun: run };
+        await showHead(places, sync, { ...ready.head, ...shown, version: ready.head.version + 1 });
+      }`,
     },
     only: ['dies before', 'unavailable'],
     broken: ['pointer'],
@@ -116,8 +118,8 @@ export const sabotages: readonly Sabotage[] = [
     patch: {
       file: publishTable,
       take: '  if (!(await showHead(places, sync, head))) {',
-      put: `  const none = { load: async () => null, commit: async () => 'changed' } as const;
-  await sweepTable(store, keys, none, { ...head, publishedRun: null, inCatalog: false, previousRun: null });
+      put: `  const none = { ...catalogOf(places, sync), load: async () => null };
+  await sweepTable(store, keys, none, { ...head, previousRun: null });
   if (!(await showHead(places, sync, head))) {`,
     },
     only: ['answer lost'],

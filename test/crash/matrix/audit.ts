@@ -158,6 +158,8 @@ export async function faultsOf(
     const source = rowsOfSnapshot(world.snapshot)[table];
     wrong.push(...compare(rows, source, tally).map((what) => `${table}: ${what}`));
     if (pointer.rows !== rows.length) wrong.push(`${table}: ${rows.length} rows, not ${pointer.rows}`);
+    const asIceberg = world.reader.rowsAsIceberg(table);
+    if (asIceberg !== rows.length) wrong.push(`${table}: ${asIceberg} rows as Iceberg, not ${rows.length}`);
     rowsTotal += rows.length;
     wrong.push(...(await wrongSnapshots(world, table)));
   }

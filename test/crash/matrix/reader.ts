@@ -4,6 +4,7 @@ import type { Pointer } from '../../../core/publish/pointer.ts';
 import { rowsOfFile } from '../../core/copy/chunk-fixture.ts';
 import type { Row } from '../../support/memory-source.ts';
 import type { Sights } from './cloud.ts';
+import { type IcebergLook, lookAsIceberg } from './iceberg-look.ts';
 
 export type Snapshot = { readonly pointer: Pointer; readonly files: readonly Buffer[] };
 
@@ -13,6 +14,8 @@ export type Reader = {
   /** the snapshots of a table that were seen, in order */
   seen(table: string): readonly Snapshot[];
   readonly wrong: readonly string[];
+  /** of the snapshot that readers of Iceberg were shown last; null: none */
+  rowsAsIceberg(table: string): number | null;
   /** Snapshots that were shown before the ledger had them. */
   early(): Promise<string[]>;
 };
@@ -55,12 +58,37 @@ export function readerOf(place: Sights, pointers: ReadonlyMap<string, string>): 
     early.push(earlierThanHead(table, pointer).catch((error: unknown) => [String(error)]));
   }
 
+  const hints = new Map<string, { readonly stamp: unknown; readonly looks: readonly IcebergLook[] }>();
+
+  /** The same table by the path that readers of Iceberg take. */
+  function openAsIceberg(table: string, folder: string): void {
+    const stamp = place.stampOf(`${folder}metadata/version-hint.text`);
+    const { stamp: before, looks = [] } = hints.get(table) ?? {};
+    if (stamp === undefined) {
+      if (looks.length > 0) wrong.push(`${table}: version-hint.text has gone`);
+      return;
+    }
+    if (stamp !== before) {
+      const found = lookAsIceberg(place, folder);
+      if (found.number < (looks.at(-1)?.number ?? 0)) wrong.push(`${table}: the hint has gone back`);
+      wrong.push(...found.wrong);
+      hints.set(table, { stamp, looks: [...looks, found].slice(-2) });
+    }
+    // who opened the snapshot before this one may still be reading it
+    for (const { number, files } of hints.get(table)!.looks) {
+      const missing = files.find((key) => place.stampOf(key) === undefined);
+      if (missing) wrong.push(`${table}: ${missing} of metadata v${number} was deleted`);
+    }
+  }
+
   return {
     wrong,
+    rowsAsIceberg: (table) => hints.get(table)?.looks.at(-1)?.rows ?? null,
     early: async () => (await Promise.all(early)).flat(),
     seen: (table) => seen.get(table)!,
     look() {
       for (const [table, key] of pointers) {
+        openAsIceberg(table, key.replace(/current\.json$/, ''));
         const stamp = place.stampOf(key);
         if (stamp === undefined) {
           if (seen.get(table)!.length > 0) wrong.push(`${table}: current.json has gone`);

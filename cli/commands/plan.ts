@@ -1,4 +1,5 @@
 import { formatTableName, parseTableName } from '../../core/definition/table-name.ts';
+import { fieldText } from '../../core/formats/partition/partition.ts';
 import { planTable } from '../../core/plan/plan-run.ts';
 import type { TablePlan } from '../../core/plan/table-plan.ts';
 import type { Answer, Context } from '../context.ts';
@@ -106,6 +107,8 @@ function toDocument({ table, plan, error }: Planned, chunks: boolean): unknown {
       type,
       nullable,
     })),
+    mode: plan.mode ?? 'overwrite',
+    partition: plan.partition.map(fieldText),
     notes: description.notes,
     chunkCount: Math.max(1, plan.chunks.length),
     ...(chunks && { chunks: plan.chunks }),
@@ -119,8 +122,12 @@ function tableLines({ table, plan, error }: Planned, chunks: boolean, style: Sty
     return [name, ...problemLines(paint.bad('✗'), error, width, '  ')];
   }
   const { columns, notes } = plan.description;
+  const ways = [
+    ...(plan.mode === 'append' ? ['each run is added to what is there'] : []),
+    ...(plan.partition.length > 0 ? [`divided by ${plan.partition.map(fieldText).join(', ')}`] : []),
+  ];
   return [
-    name,
+    ways.length > 0 ? `${name}: ${printable(ways.join('; '))}` : name,
     ...layOut(
       columnColumns,
       columns.map((column) => [

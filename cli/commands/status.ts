@@ -75,17 +75,23 @@ export const status = (context: Context): Promise<Answer> =>
       };
     }
     const defined = new Set(definition.tables.map(({ name }) => formatTableName(parseTableName(name)!)));
-    const tables = heads.map(({ table, version, snapshot }) => ({
-      table,
-      /** false: of a definition before; readers still see what was published of it */
-      inDefinition: defined.has(table),
-      version,
-      rows: snapshot?.rows ?? null,
-      bytes: snapshot?.bytes ?? null,
-      files: snapshot?.files ?? null,
-      publishedAt: snapshot?.publishedAt ?? null,
-      run: snapshot?.run ?? null,
-    }));
+    const tables = heads.map(({ table, version, snapshot, publishedRun }) => {
+      // all that readers see: an append's own rows are a part of it
+      const totals = snapshot?.appended?.total ?? snapshot;
+      return {
+        table,
+        /** false: of a definition before; readers still see what was published of it */
+        inDefinition: defined.has(table),
+        version,
+        rows: totals?.rows ?? null,
+        bytes: totals?.bytes ?? null,
+        files: totals?.files ?? null,
+        publishedAt: snapshot?.publishedAt ?? null,
+        run: snapshot?.run ?? null,
+        /** whether a rollback shows an older run's snapshot */
+        rolledBack: snapshot !== null && publishedRun !== null && publishedRun !== snapshot.run,
+      };
+    });
     return {
       exitCode: exitCodes.done,
       document: { command: 'status', sync, target: definition.target.url, current, tables },
@@ -98,7 +104,7 @@ export const status = (context: Context): Promise<Answer> =>
           { text: table.files === null ? '—' : count(table.files) },
           { text: table.bytes === null ? '—' : bytes(table.bytes) },
           { text: publishedWords(table, nowMs()) },
-          { text: table.run ?? '—' },
+          { text: table.rolledBack ? `${table.run} (rolled back)` : (table.run ?? '—') },
         ]);
         const table = rows.length === 0 ? [] : ['', ...layOut(columns, rows, width, paint.faint)];
         return [...stateLines(context, sync, current, nowMs()), ...table, ...progressLines(current)];

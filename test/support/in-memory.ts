@@ -71,6 +71,8 @@ async function served(
     });
     response.end(request.method === 'HEAD' ? undefined : body);
   });
+  // a reader's idle connections stay: one that closes at the wrong moment is an error to it
+  server.keepAliveTimeout = 600_000;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,

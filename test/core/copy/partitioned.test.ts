@@ -5,8 +5,8 @@ import type { PartitionField } from '../../../core/formats/partition/partition.t
 import type { Part } from '../../../core/ledger/ledger.ts';
 import { inParallel } from '../../../core/parallel.ts';
 import { vectorOf } from '../../support/batches.ts';
-import { type Embedded, startEmbedded } from '../../support/embedded.ts';
 import { Died, faultAt, pauseAt, ways } from '../../support/faults.ts';
+import { type InMemory, startInMemory } from '../../support/in-memory.ts';
 import { describeTable, numberedRows } from '../../support/memory-source.ts';
 import {
   type ChunkFixture,
@@ -17,9 +17,9 @@ import {
   rowsOfFile,
 } from './chunk-fixture.ts';
 
-let embedded: Embedded;
+let embedded: InMemory;
 beforeAll(async () => {
-  embedded = await startEmbedded();
+  embedded = await startInMemory();
 });
 afterAll(() => embedded.close());
 

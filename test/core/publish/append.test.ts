@@ -1,18 +1,15 @@
 /** Tables to which each run’s rows are added, read by code that is not ours. */
-import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { type Embedded, startEmbedded } from '../../support/embedded.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type IcebergReader, icebergReader } from '../../support/iceberg-reader.ts';
-import { startInMemory } from '../../support/in-memory.ts';
+import { type InMemory, startInMemory } from '../../support/in-memory.ts';
 import { numberedRows, type Row } from '../../support/memory-source.ts';
 import { type Lake, lake, under } from './lake-fixture.ts';
 
-let embedded: Embedded;
+let embedded: InMemory;
 let reader: IcebergReader;
 beforeAll(async () => {
-  embedded = await startEmbedded();
-});
-beforeEach(() => {
-  reader = icebergReader(embedded.s3);
+  embedded = await startInMemory();
+  reader = icebergReader(embedded.endpoint);
 });
 afterAll(() => embedded.close());
 
@@ -88,9 +85,8 @@ test('overwriting after appends, and appending after an overwrite', async () => 
 
 describe('many runs', () => {
   test('200 of them: every row once, in as many snapshots as are kept, with manifests that stay few', async () => {
-    const memory = await startInMemory();
     const shop = lake(
-      memory,
+      embedded,
       { a: [] },
       { chunk: 100, part: 100 },
       {
@@ -104,8 +100,6 @@ describe('many runs', () => {
       await runWith(shop, rows);
       all.push(...rows);
     }
-    reader = icebergReader(memory.endpoint);
-    onTestFinished(memory.close);
     expect(await asIceberg(shop)).toEqual(sorted(all));
     expect(sorted((await shop.read('a'))!)).toEqual(sorted(all));
     const metadata = await reader.metadata(shop.keys.location(a));
@@ -118,8 +112,8 @@ describe('many runs', () => {
       for (const { manifest_path } of list.records) named.add(String(manifest_path));
     }
     // nothing is left that no snapshot names
-    const files = (await under(memory, shop.keys.metadataOf(a))).filter((key) => key.endsWith('.avro'));
+    const files = (await under(embedded, shop.keys.metadataOf(a))).filter((key) => key.endsWith('.avro'));
     expect(files.map((key) => `s3://lake/${key}`).sort()).toEqual([...named].sort());
-    expect(await under(memory, shop.keys.dataOf(a))).toHaveLength(200);
+    expect(await under(embedded, shop.keys.dataOf(a))).toHaveLength(200);
   });
 });

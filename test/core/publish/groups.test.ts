@@ -1,13 +1,13 @@
 /** Tables that are published together, or not at all. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Embedded, startEmbedded } from '../../support/embedded.ts';
 import type { Gate } from '../../support/faults.ts';
+import { type InMemory, startInMemory } from '../../support/in-memory.ts';
 import { numberedRows } from '../../support/memory-source.ts';
 import { type Lake, lake } from './lake-fixture.ts';
 
-let embedded: Embedded;
+let embedded: InMemory;
 beforeAll(async () => {
-  embedded = await startEmbedded();
+  embedded = await startInMemory();
 });
 afterAll(() => embedded.close());
 

@@ -1,16 +1,16 @@
 /** Going back, and names that keep a snapshot; read by code that is not ours. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { history, rollBack, tag, untag } from '../../../core/publish/history.ts';
-import { type Embedded, startEmbedded } from '../../support/embedded.ts';
 import { type IcebergReader, icebergReader } from '../../support/iceberg-reader.ts';
+import { type InMemory, startInMemory } from '../../support/in-memory.ts';
 import { numberedRows, type Row } from '../../support/memory-source.ts';
 import { type Lake, lake } from './lake-fixture.ts';
 
-let embedded: Embedded;
+let embedded: InMemory;
 let reader: IcebergReader;
 beforeAll(async () => {
-  embedded = await startEmbedded();
-  reader = icebergReader(embedded.s3);
+  embedded = await startInMemory();
+  reader = icebergReader(embedded.endpoint);
 });
 afterAll(() => embedded.close());
 

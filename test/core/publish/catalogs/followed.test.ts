@@ -89,10 +89,10 @@ describe.each(Object.keys(catalogServices) as (keyof typeof catalogServices)[])(
     expect(await ground.store.get(shop.keys.versionHint(a))).toBeNull();
   });
 
-  describe.each([
-    ['overwrite', ['before', 'unknown', 'late']],
-    ['append', ['after', 'lost', 'late']],
-  ] as const)('a Publish (%s) that meets a fault at any call, and one after it', (mode, ways) => {
+  // how a server makes tables does not matter to those that are there
+  const faults = type === 'rest without staging' ? [] : (['overwrite', 'append'] as const);
+  describe.each(faults)('a Publish (%s) that meets a fault at any call, and one after it', (mode) => {
+    const ways = { overwrite: ['before', 'unknown', 'late'], append: ['after', 'lost', 'late'] } as const;
     async function secondRunCopied(): Promise<{ shop: Lake; run: string }> {
       const shop = made({ a: generation(0) }, { mode });
       await shop.runThrough();
@@ -104,7 +104,7 @@ describe.each(Object.keys(catalogServices) as (keyof typeof catalogServices)[])(
     const before = generation(0);
     const after = mode === 'append' ? [...before, ...generation(1)] : generation(1);
 
-    test.for(ways)('%s', async (way) => {
+    test.for(ways[mode])('%s', async (way) => {
       const counting = faultAt(null, way);
       const first = await secondRunCopied();
       await first.shop.publish(first.run, { gate: counting.gate });

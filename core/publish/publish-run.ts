@@ -3,7 +3,8 @@ import { knownRun } from '../ledger/known-run.ts';
 import type { Ledger, Part, Run, TableHead, Totals } from '../ledger/ledger.ts';
 import type { PublishPlaces } from './catalogs/catalog-of.ts';
 import type { Keep } from './iceberg/table.ts';
-import { commitTables, finishTable, type ReadyTable, readyTable } from './publish-table.ts';
+import { commitTables, finishTable } from './publish-table.ts';
+import { type ReadyTable, readyTable } from './ready-table.ts';
 import type { Log } from './settled-parts.ts';
 import { sweepStagingOf } from './sweep.ts';
 

@@ -59,9 +59,8 @@ const perRun = {
   's3 PUT version-hint': 1,
   // Plan and Publish look whether there is a table that the head does not know; Publish again, to roll the hint forward
   's3 GET version-hint': 3,
-  // what the snapshots name, so that the rest can be swept
+  // what the snapshots are, so that what they do not name can be swept
   's3 GET table metadata': 1,
-  's3 GET manifest list': 1,
   's3 List metadata': 1,
 };
 

@@ -37,6 +37,8 @@ test('the enumeration meets every command that the product sends, each in at lea
       ...['ListObjectsV2 data', 'ListObjectsV2 staging', 'UpdateItem RUN', 'UpdateItem TABLE'],
       ...['PutObject manifest', 'PutObject plan', 'PutObject pointer', 'PutObject table plan'],
       ...['PutObject description', 'Query CHUNK'],
+      ...['GetObject Iceberg manifest', 'GetObject hint', 'GetObject metadata', 'ListObjectsV2 metadata'],
+      ...['PutObject Iceberg list', 'PutObject Iceberg manifest', 'PutObject hint', 'PutObject metadata'],
     ].sort(),
   );
   expect(calls.length).toBeGreaterThan(70);

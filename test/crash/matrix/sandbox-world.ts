@@ -76,9 +76,12 @@ const sqlKind = (text: string): string => {
 const itemKind = (body: string): string =>
   ['CHUNK', 'TABLE', 'RUN', 'HEAD'].find((kind) => new RegExp(`"S":"${kind}[#"]`).test(body)) ?? '';
 
-/** Which objects go is said in the body; the body of a `current.json` names data files, and is not about them. */
+/**
+ * Which objects go is said in the body; the body of a `current.json` names data files, and is not about them. What lies in a
+ * table's metadata folder is of one kind here: a real sandbox takes seconds, and each of them is met in memory.
+ */
 const objectKind = ({ command, path, body }: ProxiedRequest): string =>
-  placeOfKey(command === 'DeleteObjects' ? body : path);
+  placeOfKey(command === 'DeleteObjects' ? body : path).replace(/^(?:hint|Iceberg .*)$/, 'metadata');
 
 export async function sandboxWorld(postgres: TestPostgres): Promise<SandboxWorld> {
   const home = await mkdtemp(join(tmpdir(), 'tidemark-sandboxes-'));

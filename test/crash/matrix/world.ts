@@ -33,12 +33,21 @@ export const rowsOfSnapshot = (snapshot: number): Rows => ({
 export const tableName = (table: string) => ({ schema: 'public', table });
 
 /** What a key, or a text in which it stands, is about. */
+/** What lies in a table's metadata folder. */
+const metadataPlaces = [
+  [/version-hint\.text$/, 'hint'],
+  [/\.metadata\.json$/, 'metadata'],
+  [/-list\.avro$/, 'Iceberg list'],
+  [/\.avro$/, 'Iceberg manifest'],
+] as const;
+
 export function placeOfKey(key: string): string {
   const text = key.replaceAll('%2F', '/');
   if (text.includes('/results/')) return 'results';
   if (text.includes('-description.json')) return 'description';
   if (text.includes('/tables/')) return 'table plan';
   if (text.includes('/_runs/')) return 'plan';
+  if (text.includes('/metadata/')) return metadataPlaces.find(([of]) => of.test(text))?.[1] ?? 'metadata';
   return /staging|data|manifest/.exec(text)?.[0] ?? 'pointer';
 }
 

@@ -214,7 +214,7 @@ const changes: Readonly<Record<string, (table: Table, update: Json, added: Added
     added.snapshots ??= new Set();
     added.snapshots.add(id);
   },
-  'set-snapshot-ref': (table, { action: _, 'ref-name': name, ...reference }) => {
+  'set-snapshot-ref': (table, { action: _, 'ref-name': name, ...reference }, added) => {
     const snapshot = table.snapshots.find((one) => one['snapshot-id'] === reference['snapshot-id']);
     if (!snapshot) throw invalid(`Cannot set ${name} to unknown snapshot ${reference['snapshot-id']}`);
     if (reference.type !== 'branch' && reference.type !== 'tag') throw unknown(`Reference ${reference.type}`);
@@ -223,8 +223,12 @@ const changes: Readonly<Record<string, (table: Table, update: Json, added: Added
     if (reference.type !== 'branch') throw invalid('main is a branch');
     if (table['current-snapshot-id'] === reference['snapshot-id']) return;
     table['current-snapshot-id'] = reference['snapshot-id'];
+    // one that was there before is the current one from now on
+    const isNew = added.snapshots?.has(reference['snapshot-id']);
     table['snapshot-log'].push({
-      'timestamp-ms': snapshot['timestamp-ms'],
+      'timestamp-ms': isNew
+        ? snapshot['timestamp-ms']
+        : Math.max(Date.now(), Number(table['last-updated-ms']) + 1),
       'snapshot-id': reference['snapshot-id'],
     });
   },

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type IcebergReader, icebergReader } from '../../support/iceberg-reader.ts';
 import { type InMemory, startInMemory } from '../../support/in-memory.ts';
 import { numberedRows, type Row } from '../../support/memory-source.ts';
+import { problemsOf } from './iceberg/validity.ts';
 import { type Lake, lake, under } from './lake-fixture.ts';
 
 let embedded: InMemory;
@@ -50,6 +51,7 @@ test('each run’s rows are added to those before, for readers with and without 
   });
   const metadata = await reader.metadata(shop.keys.location(a));
   expect(metadata.snapshots!.map(({ summary }) => summary.operation)).toEqual(['append', 'append']);
+  expect(await problemsOf(reader, metadata)).toEqual([]);
 });
 
 test('a pointer that is behind by more than a run is made from the table’s metadata', async () => {
@@ -81,6 +83,7 @@ test('overwriting after appends, and appending after an overwrite', async () => 
   expect(await again.read('a')).toEqual(numberedRows(2, 'whole'));
   await runWith(shop, numberedRows(3, 'third'));
   expect(await asIceberg(shop)).toEqual(sorted([...numberedRows(2, 'whole'), ...numberedRows(3, 'third')]));
+  expect(await problemsOf(reader, await reader.metadata(shop.keys.location(a)))).toEqual([]);
 });
 
 describe('many runs', () => {
@@ -104,6 +107,7 @@ describe('many runs', () => {
     expect(sorted((await shop.read('a'))!)).toEqual(sorted(all));
     const metadata = await reader.metadata(shop.keys.location(a));
     expect(metadata.snapshots).toHaveLength(3);
+    expect(await problemsOf(reader, metadata)).toEqual([]);
     const named = new Set<string>();
     for (const snapshot of metadata.snapshots!) {
       named.add(snapshot['manifest-list']);

@@ -4,6 +4,7 @@ import { history, rollBack, tag, untag } from '../../../core/publish/history.ts'
 import { type IcebergReader, icebergReader } from '../../support/iceberg-reader.ts';
 import { type InMemory, startInMemory } from '../../support/in-memory.ts';
 import { numberedRows, type Row } from '../../support/memory-source.ts';
+import { problemsOf } from './iceberg/validity.ts';
 import { type Lake, lake } from './lake-fixture.ts';
 
 let embedded: InMemory;
@@ -41,6 +42,7 @@ async function lakeAfter(count: number, mode: 'append' | 'overwrite' = 'overwrit
 
 /** Both kinds of readers see these rows. */
 async function expectShown(shop: Lake, rows: readonly Row[]): Promise<void> {
+  expect(await problemsOf(reader, await reader.metadata(shop.keys.location(a)))).toEqual([]);
   expect(await shownBy(shop)).toEqual(sorted(rows));
   expect(sorted((await shop.read('a'))!)).toEqual(sorted(rows));
 }

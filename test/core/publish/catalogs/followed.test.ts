@@ -11,6 +11,7 @@ import { type IcebergReader, icebergReader } from '../../../support/iceberg-read
 import { type InMemory, startInMemory } from '../../../support/in-memory.ts';
 import { type CatalogService, catalogServices } from '../../../support/lake-catalogs.ts';
 import { numberedRows, type Row } from '../../../support/memory-source.ts';
+import { problemsOf } from '../iceberg/validity.ts';
 import { type How, type Lake, lake } from '../lake-fixture.ts';
 import { compact } from './query-engine.ts';
 
@@ -60,6 +61,9 @@ describe.each(Object.keys(catalogServices) as (keyof typeof catalogServices)[])(
   }
 
   async function expectShown(shop: Lake, rows: readonly Row[]): Promise<void> {
+    const { file } = await loaded(shop);
+    const metadata = await reader.metadata(shop.keys.location(a), file.slice(file.lastIndexOf('/') + 1));
+    expect(await problemsOf(reader, metadata)).toEqual([]);
     expect(await shownBy(shop)).toEqual(sorted(rows));
     expect(sorted((await shop.read('a'))!)).toEqual(sorted(rows));
   }

@@ -100,8 +100,13 @@ function summaryOf(ended: Ended, run: Run, outcome: Outcome): Summary {
 }
 
 /** Where the files of the run's largest table lie. */
-function largestData({ cloud }: Ended, { tables, run }: Summary): string | null {
-  const largest = [...tables].filter(({ files }) => files).sort((a, b) => b.rows - a.rows)[0];
+function largestData({ cloud, followed }: Ended, { tables, run }: Summary): string | null {
+  // an append's own files are not the table
+  const isWhole = (table: string): boolean =>
+    !followed.sighting?.heads.find((head) => head.table === table)?.snapshot?.appended;
+  const largest = [...tables]
+    .filter(({ table, files }) => files && isWhole(table))
+    .sort((a, b) => b.rows - a.rows)[0];
   return largest ? cloud.place(cloud.keys.dataOfRun(parseTableName(largest.table)!, run)) : null;
 }
 

@@ -55,7 +55,7 @@ Examples:
   run: {
     summary: 'copy the tables and publish them; goes on with an unfinished run',
     description:
-      'Copies the sync’s tables and publishes them. Goes on with an unfinished run, and says so: what is committed is not copied again. Ctrl-C stops at the next part boundary; with --cloud aws it ends only the looking on: the execution goes on, and `tidemark status` shows it.',
+      'Copies the sync’s tables and publishes them. Goes on with an unfinished run, and says so: what is committed is not copied again. After a run that was published it begins a new one, which a table of `mode: append` gets besides: after a crash `redrive` only completes. Ctrl-C stops at the next part boundary; with --cloud aws it ends only the looking on: the execution goes on, and `tidemark status` shows it.',
     after: `
 Examples:
   $ npx tidemark run

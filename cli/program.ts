@@ -105,11 +105,13 @@ function grammar(width: number, write: Write, wish: (wish: Wish) => void): Comma
     .argument('<table>', 'as it stands in the definition')
     .argument('<tag>', 'letters, digits and _')
     .option('--snapshot <snapshot>', 'a snapshot’s id, its run’s, or a tag (default: what readers see)')
-    .addOption(new Option('--delete', 'take the tag away').conflicts('snapshot'))
-    .action((table: string, tag: string, options: { snapshot?: string; delete?: true }) =>
+    .option('--move', 'take a tag that is there already from its snapshot')
+    .addOption(new Option('--delete', 'take the tag away').conflicts(['snapshot', 'move']))
+    .action((table: string, tag: string, options: { snapshot?: string; delete?: true; move?: true }) =>
       wish({
         ...{ command: 'tag', table, tag },
         ...{ snapshot: options.snapshot ?? null, delete: options.delete === true },
+        move: options.move === true,
       }),
     );
   command('sql', helpTexts.sql)

@@ -19,7 +19,7 @@ export type Style = {
 
 export const styleFor = (stream: Stream, environment: Environment): Style => ({
   paint: paintFor(stream, environment),
-  width: stream.isTTY ? Math.max(20, stream.columns ?? 80) : Number.POSITIVE_INFINITY,
+  width: stream.isTTY ? Math.max(20, stream.columns || 80) : Number.POSITIVE_INFINITY,
 });
 
 /** Whether lines on this stream can be drawn over. */

@@ -158,7 +158,7 @@ const table = {
   ],
   ProtocolViolation: [
     'bug',
-    'The run stopped rather than guess; nothing that is published is affected. Something that it had written was deleted or changed from outside: start over with `tidemark run --fresh`. If nobody has touched it, please report this message.',
+    'The run stopped rather than guess. Something that it had written was deleted or changed from outside: do what the message says; where it says nothing of that, start over with `tidemark run --fresh`. If nobody has touched it, please report this message.',
   ],
   Unexpected: [
     'bug',

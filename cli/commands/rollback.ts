@@ -12,7 +12,7 @@ export const rollback = (context: Context, name: string, to: string): Promise<An
   look(context, async ({ definition, cloud }) => {
     const { table, options } = namedTable(definition, name);
     const sync = definition.name;
-    const { head, id, changed } = await rollBack(
+    const { head, id, before, changed } = await rollBack(
       { ...cloud, manifests: definition.target.manifests },
       sync,
       table,
@@ -25,14 +25,18 @@ export const rollback = (context: Context, name: string, to: string): Promise<An
       exitCode: exitCodes.done,
       document: {
         ...{ command: 'rollback', sync, table: spelled, snapshot: String(id), run },
-        ...{ rows: shown, version: head.version, changed },
+        ...{ rows: shown, version: head.version, changed, before: changed ? String(before) : null },
       },
       lines: ({ paint }) => [
         changed
           ? `${paint.good('✓')} ${spelled}: readers see snapshot ${id} of run ${run} now, ${count(shown)} rows (version ${head.version})`
           : `${spelled}: readers see snapshot ${id} already; nothing was changed`,
-        `  The next run that is published ${options.mode === 'append' ? 'adds its rows to this one' : 'takes its place'}${definition.schedule ? ': the sync has a schedule' : ''}.`,
-        `  The newer snapshots stay until they expire: \`${again(context, `snapshots ${name}`)}\``,
+        ...(changed
+          ? [
+              `  The next run that is published ${options.mode === 'append' ? 'adds its rows to this one' : 'takes its place'}${definition.schedule ? ', and the sync has a schedule' : ''}.`,
+              `  Snapshot ${before}, which they saw until now, may expire then. To keep it: \`${again(context, `tag ${name} <tag> --snapshot ${before}`)}\``,
+            ]
+          : []),
       ],
     };
   });

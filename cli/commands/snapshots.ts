@@ -12,11 +12,11 @@ const columns: readonly LayoutColumn[] = [
   { title: '', align: 'left', keep: null },
   { title: 'snapshot', align: 'left', keep: null },
   { title: 'committed', align: 'left', keep: 4 },
-  { title: 'run', align: 'left', keep: 3 },
+  { title: 'run', align: 'left', keep: 6 },
   { title: 'operation', align: 'left', keep: 0 },
   { title: 'rows', align: 'right', keep: 5 },
   { title: 'size', align: 'right', keep: 1 },
-  { title: 'tags', align: 'left', keep: 2 },
+  { title: 'tags', align: 'left', keep: 7 },
 ];
 
 /** A table's snapshots, newest first: which one readers see, and to which one can go back. */

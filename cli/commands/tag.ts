@@ -11,6 +11,8 @@ export type Tagging = {
   /** null: the current one */
   readonly snapshot: string | null;
   readonly delete: boolean;
+  /** whether a tag that is there may be taken from its snapshot */
+  readonly move: boolean;
 };
 
 /** Gives a snapshot a name that keeps it from expiring, or takes the name away. */
@@ -28,7 +30,7 @@ export const tag = (context: Context, wanted: Tagging): Promise<Answer> =>
         lines: () => [`${spelled}: the tag ${wanted.tag} is gone; its snapshot stays until it expires`],
       };
     }
-    const { id, changed } = await giveTag(cloud, sync, table, wanted.tag, wanted.snapshot);
+    const { id, changed } = await giveTag(cloud, sync, table, wanted.tag, wanted.snapshot, wanted.move);
     return {
       exitCode: exitCodes.done,
       document: { ...document, snapshot: String(id), changed },

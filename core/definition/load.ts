@@ -122,7 +122,11 @@ function explain(issue: Issue, value: unknown, place: Place): string[] {
     });
   }
   if (issue.code === 'custom' && issue.params?.whole) return [`${place(issue.path)}: ${issue.message}`];
-  const found = valueAt(value, issue.path);
+  const above = valueAt(value, issue.path.slice(0, -1));
+  // `catalog: hive` is short for its type
+  const isShort = issue.path.at(-1) === 'type' && typeof above === 'string';
+  const found = isShort ? above : valueAt(value, issue.path);
+  const at = isShort ? issue.path.slice(0, -1) : issue.path;
   const words =
     issue.code === 'invalid_value'
       ? issue.values.map(String)
@@ -132,7 +136,7 @@ function explain(issue: Issue, value: unknown, place: Place): string[] {
   const near = typeof found === 'string' ? nearestWord(found, words) : null;
   const purpose = found === undefined ? purposeOf(issue.path) : '';
   const hint = near ? `; did you mean ${near}?` : '';
-  return [`${place(issue.path)}: ${shown(found, issue.path)}; ${allowed(issue, '')}${purpose}${hint}`];
+  return [`${place(at)}: ${shown(found, issue.path)}; ${allowed(issue, '')}${purpose}${hint}`];
 }
 
 /**

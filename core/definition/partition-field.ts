@@ -10,7 +10,7 @@ export type DefinedPartitionField = {
 };
 
 export const allowedPartition =
-  'column, year(column), month(column), day(column), hour(column), bucket(16, column) or truncate(10, column); a column whose name has a blank, a comma, a parenthesis or a quote stands in double quotes: day("created at")';
+  'column, year(column), month(column), day(column), hour(column), bucket(16, column) or truncate(10, column), with a number from 1 to 999999999; a column whose name has a blank, a comma, a parenthesis or a quote stands in double quotes: day("created at")';
 
 const name = String.raw`([^\s()",]+|"(?:[^"]|"")+")`;
 const plain = new RegExp(`^${name}$`);

@@ -36,14 +36,26 @@ function tableBreaches({ tables }: Definition, raw: unknown): Breach[] {
   return breaches;
 }
 
-/** Two tables of one name in the catalog, where it has its own names for them. */
+/** S3 Tables chooses a bucket of its own for each table, in which nothing can be renamed. */
+function catalogBreaches({ target: { catalog } }: Definition): Breach[] {
+  if (catalog.type !== 'rest') return [];
+  if (catalog.sign?.service !== 's3tables' && !/^https?:\/\/s3tables\./.test(catalog.uri)) return [];
+  return [
+    {
+      path: ['target', 'catalog'],
+      what: 'names Amazon S3 Tables, which puts tables where no file can be renamed (docs/design/catalogs-rest.md); allowed: a catalog that takes a table’s location as it is given, such as glue',
+    },
+  ];
+}
+
+/** Two tables of one name in the catalog; where the ledger is, only names that were given are. */
 function lakeNameBreaches({ tables, target }: Definition): Breach[] {
-  if (target.catalog.type === 'ledger') return [];
+  const isGivenOnly = target.catalog.type === 'ledger';
   const seen = new Map<string, number>();
   return tables.flatMap(({ name, as }, index) => {
     const table = parseTableName(name);
     const spelled = table && lakeName(table, as);
-    if (!spelled) return [];
+    if (!spelled || (isGivenOnly && !as)) return [];
     const before = seen.get(spelled);
     seen.set(spelled, index);
     if (/^[a-z0-9_]*[a-z0-9][a-z0-9_]*$/.test(spelled) && before === undefined) return [];
@@ -57,12 +69,22 @@ function lakeNameBreaches({ tables, target }: Definition): Breach[] {
   });
 }
 
+/** A part has no more files (core/formats/partition), and its rows fall into all buckets. */
+const bucketsMax = 100;
+
 function partitionBreaches({ tables }: Definition): Breach[] {
   return tables.flatMap(({ partition }, index) => {
     const seen = new Map<string, number>();
     return partition.flatMap((text, at) => {
       const field = parsePartitionField(text);
       if (!field) return [];
+      if (field.transform === 'bucket' && field.argument! > bucketsMax)
+        return [
+          {
+            path: ['tables', index, 'partition', at],
+            what: `${JSON.stringify(text)} has ${field.argument} buckets, and a part becomes a file for each; allowed: up to ${bucketsMax}`,
+          },
+        ];
       const family = JSON.stringify([partitionFamily(field), field.column]);
       const before = seen.get(family);
       if (before === undefined) {
@@ -184,6 +206,7 @@ export const brokenRules = (
 ): string[] =>
   [
     ...tableBreaches(definition, raw),
+    ...catalogBreaches(definition),
     ...lakeNameBreaches(definition),
     ...partitionBreaches(definition),
     ...sourceBreaches(definition, raw, credentials),

@@ -1,3 +1,5 @@
+import { formatTableName } from '../definition/table-name.ts';
+import { TidemarkError } from '../errors.ts';
 import type { Column, ColumnType } from '../formats/column.ts';
 import type { Snapshot } from '../ledger/ledger.ts';
 import type { SourceColumn, TableDescription } from '../sources/source.ts';
@@ -26,11 +28,14 @@ function isPromotion(from: ColumnType, to: ColumnType): boolean {
  *
  * @param shown the snapshot that was published last; null: none was
  * @param lastId an id that is taken besides: by another program, in a catalog
+ * @param isAppended whether rows stay that have the columns as they were
+ * @throws TidemarkError DefinitionInvalid where these would lose their values: a column is of another type now
  */
 export function withLakeIds(
   description: TableDescription,
   shown: Snapshot | null,
   lastId = 0,
+  isAppended = false,
 ): TableDescription {
   const numbered = description.columns.map((column) => ({ ...column, number: column.number ?? column.id }));
   if (!shown) return { ...description, columns: numbered };
@@ -40,8 +45,16 @@ export function withLakeIds(
     isSameTable ? numberOf(known) === numberOf(column) : known.name === column.name;
   let last = Math.max(lastId, shown.lastColumnId ?? 0, ...shown.schema.map(({ id }) => id));
   const columns = numbered.map((column) => {
-    const known = shown.schema.find((one) => isSame(column, one) && isPromotion(one.type, column.type));
+    const before = shown.schema.find((one) => isSame(column, one));
+    const known = before && isPromotion(before.type, column.type) ? before : undefined;
+    if (before && !known && isAppended) throw lostValues(description, column, before.type);
     return { ...column, id: known?.id ?? ++last };
   });
   return { ...description, columns };
 }
+
+const lostValues = (table: TableDescription, { name, sourceType }: SourceColumn, before: ColumnType) =>
+  new TidemarkError(
+    'DefinitionInvalid',
+    `${formatTableName(table)}: column ${name} is ${sourceType} now, and of another type (${before.kind}) in the rows to which runs are added: readers would see no value in those; allowed: mode: overwrite, another target.url for what comes, or the type that it had`,
+  );

@@ -133,7 +133,10 @@ export async function planRun(
 
   async function planned(table: TableOptions, head: TableHead, lastColumnId: number): Promise<TablePlan> {
     const plan = await planTable(source, definition, table);
-    return { ...plan, description: withLakeIds(plan.description, head.snapshot, lastColumnId) };
+    return {
+      ...plan,
+      description: withLakeIds(plan.description, head.snapshot, lastColumnId, plan.mode === 'append'),
+    };
   }
 
   const planKey = keys.plan(run, randomBytes(4).toString('hex'));

@@ -169,7 +169,7 @@ function headShowing(metadata: TableMetadata, head: TableHead, snapshot: Snapsho
  * Makes an older snapshot the one that readers see; the newer ones stay until they expire. The next run that is published
  * shows its own.
  * @param to a snapshot's id, its run, or a tag
- * @returns the head; `changed`: it was not the current one before
+ * @returns the head; `changed`: another one, `before`, was the current one until now
  */
 export async function rollBack(
   places: PublishPlaces,
@@ -177,27 +177,35 @@ export async function rollBack(
   table: TableName,
   to: string,
   nowMs: () => number = Date.now,
-): Promise<{ readonly head: TableHead; readonly id: Long; readonly changed: boolean }> {
+): Promise<{
+  readonly head: TableHead;
+  readonly id: Long;
+  readonly before: Long;
+  readonly changed: boolean;
+}> {
   let id: Long = 0;
+  let before: Long = 0;
   let changed = false;
-  const head = await commit(places, sync, table, nowMs, (metadata, before, atMs) => {
+  const head = await commit(places, sync, table, nowMs, (metadata, seen, atMs) => {
     const snapshot = meant(metadata, table, to);
     id = snapshot['snapshot-id'];
     if (metadata['current-snapshot-id'] === id) return null;
+    before = metadata['current-snapshot-id']!;
     changed = true;
-    return { next: withCurrent(metadata, id, atMs), head: headShowing(metadata, before, snapshot) };
+    return { next: withCurrent(metadata, id, atMs), head: headShowing(metadata, seen, snapshot) };
   });
   await finishTable(places, sync, head);
-  return { head, id, changed };
+  return { head, id, before, changed };
 }
 
 /** What names of tags are taken: as query engines take them without quotes. */
 const tagName = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
 
 /**
- * Gives a snapshot a name, which keeps it from expiring; a name that is there moves.
+ * Gives a snapshot a name, which keeps it from expiring.
  * @param what a snapshot's id, its run, or a tag; null: the current one
- * @throws TidemarkError UsageWrong where the name is no name for a tag, or a branch's
+ * @param move whether a tag that is there already may be taken from its snapshot, which then may expire
+ * @throws TidemarkError UsageWrong where the name is no name for a tag, or is taken
  */
 export async function tag(
   places: PublishPlaces,
@@ -205,6 +213,7 @@ export async function tag(
   table: TableName,
   name: string,
   what: string | null,
+  move = false,
   nowMs: () => number = Date.now,
 ): Promise<{ readonly id: Long; readonly changed: boolean }> {
   if (!tagName.test(name))
@@ -219,11 +228,22 @@ export async function tag(
     if (before) refuseBranch(before, name, table);
     id = what ? meant(metadata, table, what)['snapshot-id'] : metadata['current-snapshot-id']!;
     if (before?.['snapshot-id'] === id) return null;
+    if (before && !move) throw taken(metadata, table, name, before);
     changed = true;
     const refs = { ...metadata.refs, [name]: { ...before, 'snapshot-id': id, type: 'tag' as const } };
     return { next: { ...metadata, refs }, head: { kind: 'keep' } };
   });
   return { id, changed };
+}
+
+function taken(metadata: TableMetadata, table: TableName, name: string, before: Reference): TidemarkError {
+  const snapshot = snapshotOf(metadata, before['snapshot-id']);
+  const run = snapshot?.summary[ours.run];
+  return new TidemarkError(
+    'UsageWrong',
+    `the tag ${name} of table ${formatTableName(table)} is there already, at snapshot ${before['snapshot-id']}${run ? ` (run ${run})` : ''}, which it keeps; allowed: another name, or --move`,
+    { next: 'Choose another name; with --move the tag goes over, and that snapshot may expire.' },
+  );
 }
 
 /** Takes a tag away; its snapshot stays until it expires. @throws TidemarkError UsageWrong where there is no such tag */

@@ -38,7 +38,11 @@ function parsePointer(body: Buffer, place: string): Pointer {
   try {
     pointer = JSON.parse(body.toString('utf8'));
   } catch (cause) {
-    throw new TidemarkError('ProtocolViolation', `${place} is not what Tidemark wrote there`, { cause });
+    throw new TidemarkError(
+      'ProtocolViolation',
+      `${place} is not what Tidemark wrote there: delete it, then redrive: it is written anew`,
+      { cause },
+    );
   }
   checkFormat(place, pointer.format, formatVersion);
   return pointer;

@@ -40,7 +40,7 @@ export async function commitTables(
       );
     const staged: { readonly ready: ReadyTable; readonly snapshot: StagedSnapshot }[] = [];
     for (const ready of open) {
-      const snapshot = await stageSnapshot(places, owner, ready, keep, nowMs);
+      const snapshot = await stageSnapshot(places, catalog, owner, ready, keep, nowMs);
       if (snapshot === 'superseded') return snapshot;
       if ('next' in snapshot) staged.push({ ready, snapshot });
       else if (!settle(ready, snapshot)) return 'superseded';

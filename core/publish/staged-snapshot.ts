@@ -1,9 +1,10 @@
 /** What a run makes of a table, as far as it can be written before it is committed. */
+import { TidemarkError } from '../errors.ts';
 import type { Run, Snapshot, TableHead, Totals } from '../ledger/ledger.ts';
 import type { TablePlan } from '../plan/table-plan.ts';
 import type { TableDescription } from '../sources/source.ts';
-import type { LoadedTable } from './catalogs/catalog.ts';
-import { catalogOf, type PublishPlaces } from './catalogs/catalog-of.ts';
+import type { Catalog, LoadedTable } from './catalogs/catalog.ts';
+import type { PublishPlaces } from './catalogs/catalog-of.ts';
 import { standingOf } from './catalogs/standing.ts';
 import { type Addition, withAddition } from './iceberg/commit.ts';
 import { dataFile } from './iceberg/data-file.ts';
@@ -78,9 +79,17 @@ function snapshotOf(
   };
 }
 
+/** To begin anew would take away the rows of the runs before. */
+const lostPast = ({ keys }: PublishPlaces, table: TableDescription): TidemarkError =>
+  new TidemarkError(
+    'ProtocolViolation',
+    `${keys.location(table)}: the metadata of this table, to which runs are added, is gone; bring its folder metadata/ back (from older versions of the objects, or a backup), then redrive; or name another target.url, where the table begins anew`,
+  );
+
 /** @returns the head where there is nothing to commit any more: the run's snapshot is, or a later run's */
 export async function stageSnapshot(
   places: PublishPlaces,
+  catalog: Catalog,
   { sync, run }: Run,
   ready: ReadyTable,
   keep: Keep,
@@ -91,8 +100,8 @@ export async function stageSnapshot(
   const { description, partition } = plan;
   const { columns } = description;
   const operation = operationOf(plan);
-  const catalog = catalogOf(places, sync);
   const seen = await catalog.load(description, head);
+  if (!seen && head?.snapshot && operation === 'append') throw lostPast(places, description);
   const publishedRun = head?.publishedRun ?? null;
   const standing = standingOf(seen, { sync, run, publishedRun, operation });
   if (standing === 'superseded') return 'superseded';

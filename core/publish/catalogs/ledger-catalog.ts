@@ -16,6 +16,7 @@ import { putText } from '../../objects/put-text.ts';
 import type { ObjectStore } from '../../objects/store.ts';
 import type { TableName } from '../../sources/source.ts';
 import { metadataText, parseMetadata } from '../iceberg/metadata.ts';
+import { mendMetadata } from '../iceberg/read.ts';
 import { previousMax } from '../iceberg/table.ts';
 import type { Catalog, LoadedTable } from './catalog.ts';
 
@@ -25,6 +26,8 @@ const step = 2;
 const leftoversMax = 100;
 
 export function ledgerCatalog(ledger: Ledger, store: ObjectStore, keys: Keys, sync: string): Catalog {
+  /** Tables whose metadata folder somebody has emptied: they begin anew, after the number that the head names. */
+  const emptied = new Map<string, number>();
   return {
     async load(table, head) {
       refuseInCatalog(head);
@@ -33,19 +36,27 @@ export function ledgerCatalog(ledger: Ledger, store: ObjectStore, keys: Keys, sy
       const key = keys.metadataFile(table, number);
       const file = `s3://${store.bucket}/${key}`;
       const found = await store.get(key);
-      if (!found) throw gone(file, formatTableName(table));
+      if (!found) {
+        if (!(await isEmptied(store, keys, table))) throw gone(file, formatTableName(table));
+        emptied.set(formatTableName(table), number);
+        return null;
+      }
       try {
         return { metadata: parseMetadata(found.body), version: String(number), file };
       } catch (cause) {
-        throw new TidemarkError('ProtocolViolation', `${file} is damaged: ${(cause as Error).message}`, {
-          cause,
-        });
+        throw new TidemarkError(
+          'ProtocolViolation',
+          `${file} is damaged: ${(cause as Error).message}; ${mendMetadata}`,
+          {
+            cause,
+          },
+        );
       }
     },
 
     async commit(table, seen, next, change) {
-      const before = seen ? Number(seen.version) : null;
       const name = formatTableName(table);
+      const before = seen ? Number(seen.version) : (emptied.get(name) ?? null);
       const metadata = {
         seen: before,
         next: await writeNext(store, keys, table, before, metadataText(next)),
@@ -122,10 +133,17 @@ function refuseInCatalog(head: TableHead | null): void {
   );
 }
 
+/** Whether there is nothing in a table's metadata folder but the hint, which Plan brings back. */
+async function isEmptied(store: ObjectStore, keys: Keys, table: TableName): Promise<boolean> {
+  for await (const { key } of store.list(keys.metadataOf(table)))
+    if (key !== keys.versionHint(table)) return false;
+  return true;
+}
+
 const gone = (file: string, table: string): TidemarkError =>
   new TidemarkError(
     'ProtocolViolation',
-    `${file}: table ${table}'s metadata is gone: somebody has deleted it; bring it back (from an older version of the object, or a backup), then redrive`,
+    `${file}: table ${table}'s metadata is gone: somebody has deleted it; ${mendMetadata}`,
   );
 
 /** Below the oldest file that is kept, as many numbers are looked at: what sweeps that died have missed. */
@@ -164,8 +182,12 @@ export async function rollHintForward(
   const key = keys.versionHint(table);
   for (let tries = 1; tries <= hintTriesMax; tries++) {
     const found = await store.get(key);
-    if (found && Number(found.body.toString('utf8')) >= number) return;
-    const result = await putText(store, key, String(number), {
+    const shown = Number(found?.body.toString('utf8'));
+    if (shown === number) return;
+    // a later head's, which has moved since this one was read, or nobody's
+    const latest = shown > number ? ((await ledger.tableHead(sync, head.table))?.metadata ?? number) : number;
+    if (shown > number && shown <= latest) return;
+    const result = await putText(store, key, String(latest), {
       mediaType: 'text/plain',
       condition: found ? { etag: found.etag } : { absent: true },
     });

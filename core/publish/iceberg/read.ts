@@ -10,6 +10,10 @@ import { ours } from './table.ts';
 /** What a manifest's entries take from it where they do not say it themselves. */
 export type Inherited = Pick<ManifestFile, 'added_snapshot_id' | 'sequence_number'>;
 
+/** What helps when somebody has deleted or changed what lies in a table's metadata folder. */
+export const mendMetadata =
+  'bring it back (from an older version of the object, or a backup), then redrive; without one, a table that is overwritten begins anew, without its past, once all of its folder metadata/ is deleted: then redrive';
+
 export type Places = { readonly store: ObjectStore; readonly keys: Keys };
 
 /** @throws TidemarkError ProtocolViolation where it is gone, or not what the metadata says */
@@ -19,12 +23,18 @@ async function read<T>({ store }: Places, url: string, parse: (body: Buffer) => 
   if (!found)
     throw new TidemarkError(
       'ProtocolViolation',
-      `${url}, which the table's metadata names, is gone: somebody has deleted it; bring it back (from an older version of the object, or a backup), then redrive`,
+      `${url}, which the table's metadata names, is gone: somebody has deleted it; ${mendMetadata}`,
     );
   try {
     return parse(found.body);
   } catch (cause) {
-    throw new TidemarkError('ProtocolViolation', `${url} is damaged: ${(cause as Error).message}`, { cause });
+    throw new TidemarkError(
+      'ProtocolViolation',
+      `${url} is damaged: ${(cause as Error).message}; ${mendMetadata}`,
+      {
+        cause,
+      },
+    );
   }
 }
 
@@ -100,6 +110,6 @@ async function* ownEntries(
   if (files === total) return;
   throw new TidemarkError(
     'ProtocolViolation',
-    `${urls[0]} ${urls.length === 1 ? 'is' : `or one of the ${urls.length - 1} after it is`} damaged: ${files} data files are in there, the snapshot's summary says ${total}`,
+    `${urls[0]} ${urls.length === 1 ? 'is' : `or one of the ${urls.length - 1} after it is`} damaged: ${files} data files are in there, the snapshot's summary says ${total}; ${mendMetadata}`,
   );
 }

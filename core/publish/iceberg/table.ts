@@ -3,6 +3,7 @@ import type { Long } from './avro.ts';
 import {
   currentSchema,
   type Operation,
+  type Reference,
   type Snapshot,
   type SortField,
   snapshotOf,
@@ -202,24 +203,59 @@ export type Keep = { readonly snapshots: number; readonly days: number };
 
 const dayMs = 24 * 60 * 60 * 1000;
 
-/** The snapshots that readers can still come to: the branches' newest and young ones, and those that a tag keeps. */
+/** When each snapshot was the current one last; Infinity: it still is. As far as the log says it, else by what came after it. */
+function lastCurrent(metadata: TableMetadata): ReadonlyMap<Long, number> {
+  const until = new Map<Long, number>();
+  const note = (id: Long | null | undefined, atMs: number): void => {
+    if (id !== null && id !== undefined) until.set(id, Math.max(until.get(id) ?? 0, atMs));
+  };
+  for (const snapshot of metadata.snapshots ?? []) {
+    note(snapshot['snapshot-id'], snapshot['timestamp-ms']);
+    note(snapshot['parent-snapshot-id'], snapshot['timestamp-ms']);
+  }
+  const log = metadata['snapshot-log'] ?? [];
+  for (const [at, entry] of log.entries())
+    note(entry['snapshot-id'], log[at + 1]?.['timestamp-ms'] ?? entry['timestamp-ms']);
+  note(metadata['current-snapshot-id'], Number.POSITIVE_INFINITY);
+  return until;
+}
+
+function ancestorsOf(metadata: TableMetadata, id: Long): Snapshot[] {
+  const found: Snapshot[] = [];
+  for (let one = snapshotOf(metadata, id); one; one = snapshotOf(metadata, one['parent-snapshot-id']))
+    found.push(one);
+  return found;
+}
+
+/** What a branch has shown, the latest first: on main also what was gone back from. */
+function shownOn(metadata: TableMetadata, name: string, reference: Reference): Snapshot[] {
+  const ancestors = ancestorsOf(metadata, reference['snapshot-id']);
+  if (name !== mainBranch) return ancestors;
+  const logged = (metadata['snapshot-log'] ?? []).flatMap(
+    (entry) => snapshotOf(metadata, entry['snapshot-id']) ?? [],
+  );
+  const until = lastCurrent(metadata);
+  const endOf = (snapshot: Snapshot): number => until.get(snapshot['snapshot-id'])!;
+  // ancestors come first, and stay before others that ended with them
+  return [...new Set([...ancestors, ...logged.reverse()])].sort((one, other) =>
+    endOf(one) === endOf(other) ? 0 : endOf(other) - endOf(one),
+  );
+}
+
+/** The snapshots that readers can still come to: the branches' newest, those shown a while ago, and what a tag keeps. */
 export function liveSnapshots(metadata: TableMetadata, keep: Keep, nowMs: number): ReadonlySet<Long> {
   const live = new Set<Long>();
+  const until = lastCurrent(metadata);
   // by a clock that runs late, snapshots would come from the future, and be young for ever
   const now = Math.max(nowMs, metadata['last-updated-ms']);
-  for (const reference of Object.values(metadata.refs ?? {})) {
+  for (const [name, reference] of Object.entries(metadata.refs ?? {})) {
+    if (snapshotOf(metadata, reference['snapshot-id'])) live.add(reference['snapshot-id']);
+    if (reference.type === 'tag') continue;
     // what another program asked to keep is kept, too
     const youngMs = Math.max(keep.days * dayMs, reference['max-snapshot-age-ms'] ?? 0);
     const least = Math.max(keep.snapshots, reference['min-snapshots-to-keep'] ?? 0);
-    let snapshot = snapshotOf(metadata, reference['snapshot-id']);
-    let replacedMs = Number.POSITIVE_INFINITY;
-    for (let kept = 0; snapshot; kept++) {
-      const isYoung = now - replacedMs < youngMs;
-      if (kept > 0 && (reference.type === 'tag' || (kept >= least && !isYoung))) break;
-      live.add(snapshot['snapshot-id']);
-      replacedMs = snapshot['timestamp-ms'];
-      snapshot = snapshotOf(metadata, snapshot['parent-snapshot-id']);
-    }
+    for (const [at, { 'snapshot-id': id }] of shownOn(metadata, name, reference).entries())
+      if (at < least || now - until.get(id)! < youngMs) live.add(id);
   }
   return live;
 }

@@ -121,3 +121,16 @@ describe('an id is a column’s for the life of the table', () => {
     expect(ids.a).toBe(keeps ? 2 : 3);
   });
 });
+
+test('where rows stay that have the columns as they were, another type is refused; a promotion is not', () => {
+  const shown = published(withLakeIds(table([column(1, 'id', int(32)), column(2, 'a', int(64))]), null));
+  const changed = table([column(1, 'id', int(64)), column(2, 'a')]);
+  expect(() => withLakeIds(changed, shown, 0, true)).toThrow(
+    expect.objectContaining({
+      code: 'DefinitionInvalid',
+      message: expect.stringContaining('public.a: column a is any now, and of another type (int)'),
+    }),
+  );
+  const promoted = table([column(1, 'id', int(64)), column(2, 'a', int(64))]);
+  expect(withLakeIds(promoted, shown, 0, true).columns.map(({ id }) => id)).toEqual([1, 2]);
+});

@@ -145,6 +145,18 @@ describe('going back', () => {
     await expectShown(both, generation(0));
   });
 
+  test('what was shown until then stays as long as `keep` says, also when a run comes after', async () => {
+    const { shop, runs } = await lakeAfter(3, 'overwrite', 3);
+    await rollBack(shop.places, shop.sync, a, runs[0]!);
+    shop.source.tables.get('a')!.rows = generation(7);
+    await shop.runThrough();
+    const { snapshots } = await history(shop.places, shop.sync, a);
+    // the newest, the one that was gone back to, and the one that was shown before that
+    expect(snapshots.map(({ run }) => run)).toEqual([(await shop.head('a'))!.publishedRun, runs[2], runs[0]]);
+    await rollBack(shop.places, shop.sync, a, runs[2]!);
+    await expectShown(shop, generation(2));
+  });
+
   test('to one that is not there: what there is, and where it is listed', async () => {
     const { shop, runs } = await lakeAfter(2);
     await expect(rollBack(shop.places, shop.sync, a, '12')).rejects.toMatchObject({
@@ -187,7 +199,10 @@ describe('tags', () => {
     await rollBack(shop.places, shop.sync, a, 'audit');
     await expectShown(shop, generation(1));
     await rollBack(shop.places, shop.sync, a, (await shop.head('a'))!.publishedRun!);
-    expect(await tag(shop.places, shop.sync, a, 'audit', null)).toMatchObject({ changed: true });
+    await expect(tag(shop.places, shop.sync, a, 'audit', null)).rejects.toMatchObject({
+      message: expect.stringContaining(`is there already, at snapshot`),
+    });
+    expect(await tag(shop.places, shop.sync, a, 'audit', null, true)).toMatchObject({ changed: true });
     expect(await tag(shop.places, shop.sync, a, 'audit', null)).toMatchObject({ changed: false });
     shop.source.tables.get('a')!.rows = generation(6);
     await shop.runThrough();

@@ -87,8 +87,8 @@ export const sabotages: readonly Sabotage[] = [
     name: 'the pointer is written before the head',
     patch: {
       file: publishTable,
-      take: '      const snapshot = await stageSnapshot(places, owner, ready, keep, nowMs);',
-      put: `      const snapshot = await stageSnapshot(places, owner, ready, keep, nowMs);
+      take: '      const snapshot = await stageSnapshot(places, catalog, owner, ready, keep, nowMs);',
+      put: `      const snapshot = await stageSnapshot(places, catalog, owner, ready, keep, nowMs);
       if (ready.head && snapshot !== 'superseded' && 'next' in snapshot) {
         const shown = { snapshot: snapshot.change.snapshot, publishedRun: run };
         await showHead(places, sync, { ...ready.head, ...shown, version: ready.head.version + 1 });

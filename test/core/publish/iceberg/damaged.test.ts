@@ -202,3 +202,42 @@ describe('version-hint.text', () => {
     expect(await hint()).toBe('3');
   });
 });
+
+describe('a metadata folder that somebody has emptied', () => {
+  const emptied = async (mode: 'append' | 'overwrite') => {
+    const shop = lake(embedded, { a: numberedRows(3) }, undefined, { mode });
+    await shop.runThrough();
+    const inFolder: string[] = [];
+    for await (const { key } of embedded.store.list(shop.keys.metadataOf(a))) inFolder.push(key);
+    await embedded.store.delete(inFolder);
+    shop.source.tables.get('a')!.rows = numberedRows(5, 'new');
+    const { run, orders } = await shop.plan();
+    await shop.copy(orders);
+    return { shop, run };
+  };
+
+  test('a table that is overwritten begins anew, without its past', async () => {
+    const { shop, run } = await emptied('overwrite');
+    expect(await shop.publish(run)).toMatchObject({ status: 'published' });
+    expect(await shop.read('a')).toEqual(numberedRows(5, 'new'));
+    expect(await shop.head('a')).toMatchObject({ version: 2, metadata: 3 });
+    await shop.runThrough();
+    expect(await shop.head('a')).toMatchObject({ version: 3, metadata: 5 });
+  });
+
+  test('one to which runs are added does not: the rows before would be gone', async () => {
+    const { shop, run } = await emptied('append');
+    await expect(shop.publish(run)).rejects.toMatchObject({
+      code: 'RunIncomplete',
+      message: expect.stringContaining('the metadata of this table, to which runs are added, is gone'),
+    });
+  });
+});
+
+test('a hint beyond all that the head has shown is set right', async () => {
+  const shop = lake(embedded, { a: numberedRows(3) });
+  await shop.runThrough();
+  await put(shop.keys.versionHint(a), '99');
+  await shop.runThrough();
+  expect((await bodyOf(shop.keys.versionHint(a))).toString()).toBe('3');
+});

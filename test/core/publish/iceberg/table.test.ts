@@ -89,13 +89,15 @@ describe('liveSnapshots', () => {
     expect(live(branched, 2, 0)).toEqual([2, 3, 5, 6]);
   });
 
-  test('after a rollback what is newer than main may go', () => {
+  test('after a rollback what was shown last before it stays longest', () => {
     const back = {
       ...withRefs(chain(6), { main: { type: 'branch', 'snapshot-id': 3 } }),
       'current-snapshot-id': 3,
     };
-    expect(live(back, 2, 0)).toEqual([2, 3]);
-    expect(live(withRefs(back, { before: { type: 'tag', 'snapshot-id': 6 } }), 2, 0)).toEqual([2, 3, 6]);
+    expect(live(back, 1, 0)).toEqual([3]);
+    expect(live(back, 2, 0)).toEqual([3, 6]);
+    expect(live(back, 3, 0)).toEqual([3, 5, 6]);
+    expect(live(withRefs(back, { before: { type: 'tag', 'snapshot-id': 4 } }), 2, 0)).toEqual([3, 4, 6]);
   });
 
   test('a parent that is gone, and a ref to nothing, end the walk', () => {

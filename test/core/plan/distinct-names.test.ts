@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import { withDistinctNames } from '../../../core/plan/distinct-names.ts';
 import { describeTable } from '../../support/memory-source.ts';
 
-const [id, note] = describeTable('a').columns as [never, { name: string }];
-const alike = { ...describeTable('a'), columns: [id, note, { ...note, id: 3, name: 'Note' }] as never };
+const { columns } = describeTable('a');
+const alike = { ...describeTable('a'), columns: [...columns, { ...columns[1]!, id: 3, name: 'Note' }] };
 
 test('names that differ by case only: refused where a catalog is, remarked upon where readers come by the path', () => {
   expect(() => withDistinctNames(alike, 'glue')).toThrow(

@@ -6,7 +6,12 @@ import type { TableCatalog } from '../../core/publish/catalogs/catalog.ts';
 import { glueCatalog, glueClient } from '../../core/publish/catalogs/glue-catalog.ts';
 import { restCatalog } from '../../core/publish/catalogs/rest-catalog.ts';
 import { startGlue } from './glue-server.ts';
-import { type RestAnswer, type RestCatalogSettings, restCatalogInMemory } from './rest-catalog-server.ts';
+import {
+  type RestAnswer,
+  type RestCatalogInMemory,
+  type RestCatalogSettings,
+  restCatalogInMemory,
+} from './rest-catalog-server.ts';
 
 /** A service on which every lake that asks has a database of its own. */
 export type CatalogService = {
@@ -37,8 +42,12 @@ export const catalogServices: Readonly<
 };
 
 /** Each lake has a server of its own. */
-function restService(settings: RestCatalogSettings): CatalogService {
+export function restService(
+  settings: RestCatalogSettings,
+): CatalogService & { readonly servers: readonly RestCatalogInMemory[] } {
+  const servers: RestCatalogInMemory[] = [];
   return {
+    servers,
     catalogFor(store, keys, database) {
       const server = restCatalogInMemory({
         ...settings,
@@ -48,6 +57,7 @@ function restService(settings: RestCatalogSettings): CatalogService {
           await store.put(key, body, sha256Of([body]), { mediaType: 'application/json' });
         },
       });
+      servers.push(server);
       const fetch: typeof globalThis.fetch = async (input, init) => {
         const { pathname, search } = new URL(String(input));
         const request = { method: init!.method!, target: `${pathname}${search}`, headers: {} };
@@ -55,7 +65,7 @@ function restService(settings: RestCatalogSettings): CatalogService {
           ...request,
           body: String(init?.body ?? ''),
         })) as RestAnswer;
-        return new Response(body, { status });
+        return new Response(status === 204 ? null : body, { status });
       };
       const options = { uri: 'http://catalog', namespace: database };
       return restCatalog(

@@ -131,7 +131,7 @@ describe('killed at random moments', () => {
   test(`the whole process group: run again, it goes on and copies only the rest (TIDEMARK_SEED=${seed})`, async () => {
     const { home, table, start, run } = await world('group');
     let adopted = 0;
-    for (let round = 0; round < 3; round++) {
+    for (let round = 0; round < 2; round++) {
       const running = start('run');
       const moreFiles = Math.floor(random() * 12);
       await untilFiles(home, table, dataFiles(home, table).length + moreFiles);

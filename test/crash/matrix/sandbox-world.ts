@@ -78,10 +78,10 @@ const itemKind = (body: string): string =>
 
 /**
  * Which objects go is said in the body; the body of a `current.json` names data files, and is not about them. What lies in a
- * table's metadata folder is of one kind here: a real sandbox takes seconds, and each of them is met in memory.
+ * table's metadata folder is of the manifests' kind here: a real sandbox takes seconds, and each of them is met in memory.
  */
 const objectKind = ({ command, path, body }: ProxiedRequest): string =>
-  placeOfKey(command === 'DeleteObjects' ? body : path).replace(/^(?:hint|Iceberg .*)$/, 'metadata');
+  placeOfKey(command === 'DeleteObjects' ? body : path).replace(/^(?:hint|metadata|Iceberg .*)$/, 'manifest');
 
 export async function sandboxWorld(postgres: TestPostgres): Promise<SandboxWorld> {
   const home = await mkdtemp(join(tmpdir(), 'tidemark-sandboxes-'));

@@ -14,11 +14,9 @@ import type { Ledger } from '../core/ledger/ledger.ts';
 import { type Keys, keysOf, parseTarget } from '../core/objects/keys.ts';
 import { s3Client, s3Store } from '../core/objects/s3.ts';
 import type { ObjectStore } from '../core/objects/store.ts';
-import type { TableCatalog } from '../core/publish/catalogs/catalog.ts';
 import { postgresSource } from '../core/sources/postgres/postgres.ts';
 import type { Source } from '../core/sources/source.ts';
 import { definitionFileName } from './definition-file.ts';
-import { lakeCatalog } from './lake-catalog.ts';
 import { credentialsIn, sourceAccess } from './source-access.ts';
 
 export type Places = {
@@ -26,8 +24,6 @@ export type Places = {
   readonly ledger: Ledger;
   readonly store: ObjectStore;
   readonly keys: Keys;
-  /** the catalog beside the ledger, where the definition names one; the embedded cloud has none */
-  readonly catalog: TableCatalog | undefined;
 };
 
 function required(name: string): string {
@@ -49,14 +45,11 @@ export function places(): Places {
     credentialsIn(process.env),
   );
   const target = parseTarget(definition.target.url);
-  const store = s3Store(s3Client(), target.bucket);
-  const keys = keysOf(target, definition.name);
   made = {
     definition,
     ledger: dynamodbLedger(dynamodbClient(), required('TIDEMARK_LEDGER')),
-    store,
-    keys,
-    catalog: process.env.TIDEMARK_CATALOG === 'ledger' ? undefined : lakeCatalog(definition, store, keys),
+    store: s3Store(s3Client(), target.bucket),
+    keys: keysOf(target, definition.name),
   };
   return made;
 }

@@ -2,6 +2,7 @@ import { type PlannedRun, planRun } from '../../core/plan/plan-run.ts';
 import { prepareTable } from '../../core/publish/projections.ts';
 import { sweepStagingBefore } from '../../core/publish/sweep.ts';
 import { log } from '../log.ts';
+import { openCatalog } from '../open-catalog.ts';
 import { openSource, places } from '../places.ts';
 import { isOver } from './executions.ts';
 
@@ -14,7 +15,9 @@ export type PlanEvent = {
 };
 
 export async function handler({ execution, fresh }: PlanEvent): Promise<PlannedRun> {
-  const { definition, ledger, store, keys, catalog } = places();
+  const here = places();
+  const { definition, ledger, store, keys } = here;
+  const catalog = await openCatalog(here);
   const { manifests } = definition.target;
   const source = openSource(definition);
   try {

@@ -1,6 +1,7 @@
 import { publishGroups } from '../../core/definition/publish-groups.ts';
 import { type PublishedRun, publishRun } from '../../core/publish/publish-run.ts';
 import { log } from '../log.ts';
+import { openCatalog } from '../open-catalog.ts';
 import { places } from '../places.ts';
 import { readFailures } from './failures.ts';
 import { publishedMetric } from './metric.ts';
@@ -22,7 +23,9 @@ export type PublishEvent = {
  * A run that is published is counted, also when an invocation before this one has published it and died.
  */
 export async function handler(event: PublishEvent): Promise<PublishedRun> {
-  const { definition, ledger, store, keys, catalog } = places();
+  const here = places();
+  const { definition, ledger, store, keys } = here;
+  const catalog = await openCatalog(here);
   const goAgain = event.currentRedriveCount > event.redriveCount;
   const reasons = () => readFailures(store, event.results?.Key);
   const published = await publishRun(

@@ -21,7 +21,7 @@ export type PartitionedEncoder = {
 };
 
 /**
- * A part's files are one item of the ledger, 400 KB at most: a hundred fit (the sum is in core/ledger/items.ts) …
+ * A part's files are one item of the ledger, 400 KB at most: a hundred fit (the sum is in core/ledger/part-item.ts) …
  */
 const partitionsMax = 100;
 /**

@@ -10,7 +10,7 @@ import { simulate } from './simulate.ts';
 /** Always the same ones, so that a failure says something of the change at hand; TIDEMARK_SEED begins elsewhere. */
 const from = Number(process.env.TIDEMARK_SEED ?? 1);
 /** Under a minute on two cores that have nothing else to do. */
-const seeds = 300;
+const seeds = 200;
 
 describe('random schedules', () => {
   test(`of ${seeds} seeds lose, double and change no row`, { timeout: 1_800_000 }, async () => {

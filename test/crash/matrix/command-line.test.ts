@@ -32,6 +32,7 @@ const places = [
   'after 0 PutObject /_staging/',
   'before 1 CopyObject /data/',
   'after 0 CopyObject /data/',
+  'before 0 DeleteObjects',
   'after 0 PutObject /manifests/',
   'before 3 UpdateItem',
   'after 2 UpdateItem',

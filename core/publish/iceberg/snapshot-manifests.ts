@@ -85,11 +85,11 @@ type Letter = 'm' | 'd' | 'x';
 async function writeOne(
   writing: Writing,
   name: string,
-  { specId, fields }: Partitioning,
+  partitioning: Partitioning,
   entries: readonly ManifestEntry[],
 ): Promise<ManifestFile> {
   const { base, snapshotId, sequenceNumber } = writing;
-  const partitioning = { specId, fields };
+  const { specId, fields } = partitioning;
   const body = writeManifest(entries, currentSchema(base)!, specOf(base, specId)!, partitioning);
   const files = { [status.existing]: 0, [status.added]: 0, [status.deleted]: 0 };
   const rows = { [status.existing]: 0, [status.added]: 0, [status.deleted]: 0 };

@@ -228,13 +228,17 @@ function ancestorsOf(metadata: TableMetadata, id: Long): Snapshot[] {
 }
 
 /** What a branch has shown, the latest first: on main also what was gone back from. */
-function shownOn(metadata: TableMetadata, name: string, reference: Reference): Snapshot[] {
+function shownOn(
+  metadata: TableMetadata,
+  name: string,
+  reference: Reference,
+  until: ReadonlyMap<Long, number>,
+): Snapshot[] {
   const ancestors = ancestorsOf(metadata, reference['snapshot-id']);
   if (name !== mainBranch) return ancestors;
   const logged = (metadata['snapshot-log'] ?? []).flatMap(
     (entry) => snapshotOf(metadata, entry['snapshot-id']) ?? [],
   );
-  const until = lastCurrent(metadata);
   const endOf = (snapshot: Snapshot): number => until.get(snapshot['snapshot-id'])!;
   // ancestors come first, and stay before others that ended with them
   return [...new Set([...ancestors, ...logged.reverse()])].sort((one, other) =>
@@ -254,7 +258,7 @@ export function liveSnapshots(metadata: TableMetadata, keep: Keep, nowMs: number
     // what another program asked to keep is kept, too
     const youngMs = Math.max(keep.days * dayMs, reference['max-snapshot-age-ms'] ?? 0);
     const least = Math.max(keep.snapshots, reference['min-snapshots-to-keep'] ?? 0);
-    for (const [at, { 'snapshot-id': id }] of shownOn(metadata, name, reference).entries())
+    for (const [at, { 'snapshot-id': id }] of shownOn(metadata, name, reference, until).entries())
       if (at < least || now - until.get(id)! < youngMs) live.add(id);
   }
   return live;

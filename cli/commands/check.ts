@@ -14,6 +14,7 @@ import type { Source } from '../../core/sources/source.ts';
 import type { Answer, Context } from '../context.ts';
 import { exitCodes, problemLines, shownError } from '../errors.ts';
 import { isAlive } from '../executions.ts';
+import { keyWords } from '../key-words.ts';
 import { again, commandsHere, nextStepHere } from '../next-steps.ts';
 import { bytes, count, counted } from '../quantities.ts';
 import { definitionText } from '../read-definition.ts';
@@ -136,7 +137,7 @@ function tableFindings(name: string, { description, rows, bytes: size }: TablePl
     good(
       'table',
       name,
-      `about ${count(rows)} rows, ${bytes(size)}; key ${key.column} ${key.sourceType}; ${counted(columns.length, 'column')}: ${types.join(', ')}`,
+      `about ${count(rows)} rows, ${bytes(size)}; key ${keyWords(key)}; ${counted(columns.length, 'column')}: ${types.join(', ')}`,
     ),
     ...notes.map((note) => remark('table', name, note)),
   ];

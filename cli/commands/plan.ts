@@ -4,6 +4,7 @@ import { planTable } from '../../core/plan/plan-run.ts';
 import type { TablePlan } from '../../core/plan/table-plan.ts';
 import type { Answer, Context } from '../context.ts';
 import { exitCodes, problemLines, type ShownError } from '../errors.ts';
+import { keyWords } from '../key-words.ts';
 import { type LayoutColumn, layOut } from '../layout.ts';
 import { shownErrorHere } from '../next-steps.ts';
 import { printable, wrapped } from '../printable.ts';
@@ -80,7 +81,7 @@ export async function plan(context: Context, options: { readonly chunks: boolean
           { text: plan ? bytes(plan.bytes) : '—' },
           { text: plan ? count(Math.max(1, plan.chunks.length)) : '—' },
           plan
-            ? { text: `${plan.description.key.column} ${plan.description.key.sourceType}` }
+            ? { text: keyWords(plan.description.key) }
             : { text: 'cannot be copied: see below', paint: style.paint.bad },
         ]),
         style.width,

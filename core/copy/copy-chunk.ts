@@ -5,6 +5,7 @@ import { knownRun } from '../ledger/known-run.ts';
 import type { AttemptStamp, ChunkId, Ledger, Part } from '../ledger/ledger.ts';
 import type { ChunkOrder } from '../plan/chunk-order.ts';
 import { readFrozenTable } from '../plan/frozen-table.ts';
+import { asToday } from '../plan/older-description.ts';
 import type { Source } from '../sources/source.ts';
 import { type CommitPlaces, commitPart } from './commit.ts';
 import { encodeParts } from './encode-parts.ts';
@@ -66,7 +67,7 @@ export async function copyChunk(
   const { range, limits } = order;
   const { description, partition } =
     'description' in order
-      ? { description: order.description, partition: [] }
+      ? { description: asToday(order.description), partition: [] }
       : await readFrozenTable(store, places.keys, order.run, order.table);
   if (range === null) {
     const nothing = { from: null, to: null, last: true, rows: 0, files: [] };

@@ -5,10 +5,9 @@ import type { Keys } from '../objects/keys.ts';
 import { putText } from '../objects/put-text.ts';
 import type { ObjectStore } from '../objects/store.ts';
 import type { TableDescription } from '../sources/source.ts';
+import { asToday } from './older-description.ts';
 
-const formatVersion = 2;
-/** Without partitions; an older Tidemark reads it, too. */
-const unpartitionedVersion = 1;
+const formatVersion = 3;
 
 /** What every attempt on one of a table's chunks needs, besides the chunk. */
 export type FrozenTable = {
@@ -34,10 +33,7 @@ export async function freezeTable(
   table: number,
   { description, partition }: FrozenTable,
 ): Promise<void> {
-  const frozen =
-    partition.length > 0
-      ? { format: formatVersion, description, partition }
-      : { format: unpartitionedVersion, description };
+  const frozen = { format: formatVersion, description, partition };
   const text = `${JSON.stringify(frozen)}\n`;
   await putText(store, keys.tableDescription(run, table), text, { mediaType: 'application/json' });
 }
@@ -69,5 +65,5 @@ async function read(store: ObjectStore, key: string): Promise<FrozenTable> {
   if (!found) throw new TidemarkError('ProtocolViolation', `${place} is gone: somebody has deleted it`);
   const { format, description, partition = [] } = JSON.parse(found.body.toString('utf8'));
   checkFormat(place, format, formatVersion);
-  return { description, partition };
+  return { description: asToday(description), partition };
 }

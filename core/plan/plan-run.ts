@@ -7,7 +7,7 @@ import type { Ledger, TableHead } from '../ledger/ledger.ts';
 import { sha256Of } from '../objects/checksum.ts';
 import type { Keys } from '../objects/keys.ts';
 import type { ObjectStore } from '../objects/store.ts';
-import type { Source } from '../sources/source.ts';
+import type { Source, TableWishes } from '../sources/source.ts';
 import { chunkOrder, type Order, problemOrder } from './chunk-order.ts';
 import { planChunks } from './chunks.ts';
 import { withLakeIds } from './column-ids.ts';
@@ -58,13 +58,18 @@ function problemOf(error: unknown): TidemarkError | null {
   return error.kind === 'transient' ? null : error;
 }
 
+const wishesFor = ({ key, as_text: asText }: TableOptions): Partial<TableWishes> => ({
+  key: key === undefined ? null : [key],
+  asText,
+});
+
 /** How the table named in the definition is to be copied; reads the catalog and a sample, writes nothing. */
 export async function planTable(
   source: Source,
   definition: Definition,
   table: TableOptions,
 ): Promise<TablePlan> {
-  const described = await source.describe(parseTableName(table.name)!, table.as_text, table.key ?? null);
+  const described = await source.describe(parseTableName(table.name)!, wishesFor(table));
   const description = withDistinctNames(described, definition.target.catalog.type);
   const statistics = await source.measure(description, sampleKeys);
   const { rows, bytes, min, max } = statistics;

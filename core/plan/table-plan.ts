@@ -6,10 +6,9 @@ import { putText } from '../objects/put-text.ts';
 import type { ObjectStore } from '../objects/store.ts';
 import type { TableDescription } from '../sources/source.ts';
 import type { PlannedChunk } from './chunks.ts';
+import { asToday } from './older-description.ts';
 
-const formatVersion = 2;
-/** A table that is overwritten, without partitions, is written as ever, and read by an older Tidemark; another one must not be. */
-const plainVersion = 1;
+const formatVersion = 3;
 
 /** How a table is copied in a run: frozen when it is first written, read by whoever works on the run later. */
 export type TablePlan = {
@@ -29,9 +28,7 @@ export type TablePlan = {
 /** One JSON document a line: the table, then its chunks in key order. */
 function serialize(plan: TablePlan): string {
   const { chunks, partition, ...rest } = plan;
-  const isPlain = partition.length === 0 && rest.mode === undefined;
-  const table = isPlain ? { format: plainVersion, ...rest } : { format: formatVersion, ...rest, partition };
-  const lines = [{ ...table, chunks: chunks.length }, ...chunks];
+  const lines = [{ format: formatVersion, ...rest, partition, chunks: chunks.length }, ...chunks];
   return lines.map((line) => `${JSON.stringify(line)}\n`).join('');
 }
 
@@ -49,7 +46,7 @@ function parse(body: Buffer, place: string): TablePlan {
       `${place} names ${table.chunks} chunks and holds ${chunks.length}`,
     );
   }
-  return { partition: [], ...table, chunks };
+  return { partition: [], ...table, description: asToday(table.description), chunks };
 }
 
 /** @returns null where the table has no plan yet */

@@ -21,7 +21,9 @@ import type { ReadyTable } from './ready-table.ts';
 
 /** The order of the rows in each file, where Iceberg orders values as the database does; text it may order otherwise. */
 function sortOf({ columns, key }: TableDescription): SortField | null {
-  const column = columns.find(({ name }) => name === key.column)!;
+  const [first] = key.by === 'columns' ? key.columns : [];
+  if (first === undefined) return null;
+  const column = columns.find(({ name }) => name === first.column)!;
   if (!['int', 'decimal', 'date', 'timestamp'].includes(column.type.kind)) return null;
   return { 'source-id': column.id, transform: 'identity', direction: 'asc', 'null-order': 'nulls-first' };
 }

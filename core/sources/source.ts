@@ -11,9 +11,11 @@ export type SourceColumn = Column & {
   readonly sourceType: string;
   /** how the value comes over the wire: in the type's binary form, or cast to text by the database */
   readonly transfer: 'binary' | 'text';
+  /** done by the database: the value does not leave it */
+  readonly mask?: Mask;
 };
 
-export type Key = {
+export type KeyColumn = {
   readonly column: string;
   readonly sourceType: string;
   /**
@@ -23,6 +25,26 @@ export type Key = {
   readonly collation?: string;
 };
 
+/** By what a table is cut into ranges, and in which order they are read. */
+export type Key =
+  /** columns, in the order of their index; together unique, none of them NULL */
+  | { readonly by: 'columns'; readonly columns: readonly KeyColumn[] }
+  /**
+   * There is no key: by where the rows lie. `state` stands for where they lay when the table was planned, in the
+   * source's words; rows that are moved since are lost or doubled, so that another state ends the copying.
+   */
+  | { readonly by: 'place'; readonly state: string }
+  /** There is no key, and no order: the table is read by one statement, and becomes one part. */
+  | { readonly by: 'nothing' };
+
+/** What stands in the lake in place of a value. NULL stays NULL. */
+export type Mask =
+  /** SHA-256 of the value's text in UTF-8, in hexadecimal digits */
+  | 'hash'
+  /** the text `redacted` */
+  | 'redact'
+  | 'null';
+
 /** A table as it stands in the source's catalog. It goes into the plan, and every attempt holds it against the catalog again. */
 export type TableDescription = {
   readonly schema: string;
@@ -30,10 +52,26 @@ export type TableDescription = {
   /** what the database knows the table by; another one under the same name has another identity */
   readonly identity: string;
   readonly columns: readonly SourceColumn[];
-  /** one column, unique and not null */
   readonly key: Key;
+  /** of the definition: an expression that the database evaluates; rows for which it is not true are left out */
+  readonly where?: string;
   /** what a user should know before the run: types copied as text, and why */
   readonly notes: readonly string[];
+};
+
+/** What the definition says of a table. */
+export type TableWishes = {
+  /** columns that are wanted as the database's exact text */
+  readonly asText: readonly string[];
+  /** the columns of the key; null: the primary key, or what takes its place */
+  readonly key: readonly string[] | null;
+  /** the columns to copy; null: all … */
+  readonly columns: readonly string[] | null;
+  /** … but these */
+  readonly excludeColumns: readonly string[];
+  /** an expression over the table's columns, in the database's SQL; null: all rows */
+  readonly where: string | null;
+  readonly mask: Readonly<Record<string, Mask>>;
 };
 
 /** What the planner needs to know; gathered by short statements, never by a scan. */
@@ -42,14 +80,17 @@ export type TableStatistics = {
   readonly rows: number;
   /** of the table's main storage */
   readonly bytes: number;
-  /** the least and the greatest key, as the database's text; null for an empty table */
+  /**
+   * The least and the greatest key, as text (see key-text.ts); null for an empty table. Of a table without any order
+   * both are the empty text.
+   */
   readonly min: string | null;
   readonly max: string | null;
   /** keys of a sample, ascending in the database's order, each below `max`; repeated where the sample was */
   readonly sample: readonly string[];
 };
 
-/** The rows with `after` < key ≤ `upTo`; `after` null: from the beginning. Keys as the database's text. */
+/** The rows with `after` < key ≤ `upTo`; `after` null: from the beginning. Keys as text, see key-text.ts. */
 export type KeyRange = { readonly after: string | null; readonly upTo: string };
 
 export type ReadLimits = {
@@ -71,17 +112,17 @@ export type SourceIdentity = {
 /** A database, or one connection to it. All errors are `TidemarkError`s. */
 export interface Source {
   identify(): Promise<SourceIdentity>;
-  /**
-   * @param asText columns that the user wants as the database's exact text
-   * @param key the key column that the user named, or null: the primary key
-   */
-  describe(table: TableName, asText: readonly string[], key: string | null): Promise<TableDescription>;
+  describe(table: TableName, wishes?: Partial<TableWishes>): Promise<TableDescription>;
   /** @param sampleKeys about how many keys the planner would like */
   measure(table: TableDescription, sampleKeys: number): Promise<TableStatistics>;
-  /** The database's own count(*). As slow as the table is large: for people who ask, never on the way. */
-  count(table: TableName): Promise<number>;
   /**
-   * Reads a range in key order, by short statements, each its own read-only transaction. Reads ahead by a
+   * The database's own count(*), of the rows for which `where` is true. As slow as the table is large: for people who
+   * ask, never on the way.
+   */
+  count(table: TableName, where?: string | null): Promise<number>;
+  /**
+   * Reads a range in key order, by short statements, each its own read-only transaction (without any order: by one
+   * statement). Reads ahead by a
    * bounded number of bytes. The caller may stop after any batch (return from the loop); the rows after
    * `batch.lastKey` are then read by whoever goes on.
    *

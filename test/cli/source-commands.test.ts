@@ -29,7 +29,7 @@ const orders: TableDescription = {
     column(2, 'price', { type: { kind: 'decimal', precision: 12, scale: 2 }, sourceType: 'numeric(12,2)' }),
     column(3, 'place', { sourceType: 'point', transfer: 'text' }),
   ],
-  key: { column: 'id', sourceType: 'bigint' },
+  key: { by: 'columns', columns: [{ column: 'id', sourceType: 'bigint' }] },
   notes: ['place: point is copied as its text'],
 };
 
@@ -199,7 +199,7 @@ describe('tidemark plan', () => {
     expect(JSON.parse(stdout).tables[0]).toMatchObject({
       table: 'public.orders',
       rows: 2_500_000,
-      key: { column: 'id', sourceType: 'bigint' },
+      key: { by: 'columns', columns: [{ column: 'id', sourceType: 'bigint' }] },
       columns: [
         { name: 'id', sourceType: 'bigint', type: { kind: 'int', bits: 64 }, nullable: false },
         {},

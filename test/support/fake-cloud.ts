@@ -86,7 +86,7 @@ export const planOf = (schema: string, table: string, chunkRows: readonly number
     table,
     identity: '1',
     columns: [],
-    key: { column: 'id', sourceType: 'bigint' },
+    key: { by: 'columns', columns: [{ column: 'id', sourceType: 'bigint' }] },
     notes: [],
   },
   partition: [],

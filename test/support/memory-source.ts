@@ -51,7 +51,7 @@ export const describeTable = (table: string): TableDescription => ({
   table,
   identity: `memory/${table}`,
   columns,
-  key: { column: 'id', sourceType: 'bigint' },
+  key: { by: 'columns', columns: [{ column: 'id', sourceType: 'bigint' }] },
   notes: [],
 });
 

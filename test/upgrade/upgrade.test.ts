@@ -49,7 +49,7 @@ beforeAll(async () => {
   for (const [index, table] of tables.entries()) {
     const plan = storedObjects().find(({ key }) => key.endsWith(`/${run}/tables/00000${index}.jsonl`))!;
     const [header = ''] = 'text' in plan.body ? plan.body.text.split('\n') : [];
-    const { identity } = await source.describe(parseTableName(table)!, [], null);
+    const { identity } = await source.describe(parseTableName(table)!);
     identities.set(JSON.parse(header).description.identity, identity);
   }
   await source.close();

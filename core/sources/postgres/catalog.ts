@@ -1,224 +1,194 @@
 /** A table as PostgreSQL's catalog knows it → `TableDescription`, plus what reading it takes. */
 import { formatTableName } from '../../definition/table-name.ts';
 import { TidemarkError } from '../../errors.ts';
-import type { SourceColumn, TableDescription, TableName } from '../source.ts';
+import type { Key, TableDescription, TableName, TableWishes } from '../source.ts';
+import { checkWishes, wantedColumns } from '../table-wishes.ts';
 import { type Collation, readCollation } from './collation.ts';
+import { type CatalogColumn, readColumns } from './columns.ts';
 import type { Session } from './connect.ts';
-import { missingTable } from './missing-table.ts';
-import { chooseKey, type UniqueIndex } from './table-key.ts';
-import { type KeyWire, keyTypes, mapType, type Wire } from './type-map.ts';
+import { identifier, qualified } from './literals.ts';
+import { findRelation, type Relation } from './relation.ts';
+import { type ChosenKey, chooseKey, noteOf } from './table-key.ts';
+import { type KeyWire, keyWires } from './type-map.ts';
+import { builtInOperators, type Operators, readUniqueIndexes } from './unique-indexes.ts';
 
-/** A column with what its values look like on the wire. */
-export type CatalogColumn = SourceColumn & {
-  readonly wire: Wire;
-  /** base type (domains resolved) and modifier, as RowDescription tells them */
-  readonly typeId: number;
-  readonly modifier: number;
+/** A column that ranges compare and order by. */
+export type CatalogKeyColumn = {
+  readonly name: string;
+  /** of pg_attribute */
+  readonly number: number;
+  /** the column as an input column: `ORDER BY "id"` alone would mean the output column, which may be cast to text */
+  readonly sql: string;
+  /** what a constant is cast to: the comparison keeps the column's collation and uses its index */
+  readonly castType: string;
+  readonly operators: Operators;
+  /** its place among the fields of a row, and how it comes */
+  readonly at: number;
+  readonly wire: KeyWire;
+  /** null: the key is no text */
+  readonly collation: Collation | null;
 };
 
 export type CatalogTable = {
   readonly description: TableDescription;
   readonly columns: readonly CatalogColumn[];
+  /** none: the table is read in no order */
+  readonly key: readonly CatalogKeyColumn[];
+  /** selected behind the columns, for the key alone */
+  readonly keyTexts: readonly string[];
   readonly tableId: number;
-  /** `ONLY` for a plain table: an inheritance parent's key says nothing about its children */
-  readonly only: 'ONLY ' | '';
-  readonly partitioned: boolean;
-  /** position of the key among the columns */
-  readonly keyAt: number;
-  readonly keyCast: string;
-  /** how the key's column comes: as text where the user wants it so */
-  readonly keyWire: KeyWire;
-  /** null: the key is no text */
-  readonly keyCollation: Collation | null;
+  readonly kind: Relation['kind'];
   /** a guess from the last ANALYZE, with TOAST; null: unknown */
   readonly rowBytes: number | null;
 };
 
-type Relation = {
-  readonly id: number;
-  readonly kind: string;
-  readonly usage: boolean;
-  readonly rowSecurity: boolean;
-  readonly children: number;
-  readonly rows: number;
-  readonly bytes: number;
-};
-
-const otherKinds: Readonly<Record<string, string>> = {
-  v: 'a view',
-  m: 'a materialized view',
-  f: 'a foreign table',
-  S: 'a sequence',
-  i: 'an index',
-  I: 'a partitioned index',
-  c: 'a composite type',
-  t: 'a TOAST table',
-};
-
-/** Throws `TableMissing`, `TableDenied`, `TableUnsupported`, `KeyMissing`, `KeyUnsupported`, `DefinitionInvalid`. */
+/**
+ * @param planned by what a run that is under way reads the table; its columns may have gone since
+ * @throws TidemarkError TableMissing, TableDenied, TableUnsupported, KeyMissing, KeyUnsupported, DefinitionInvalid
+ */
 export async function readCatalog(
   session: Session,
   database: string,
   name: TableName,
-  asText: readonly string[],
-  key: string | null,
+  wishes: TableWishes,
+  planned: Key['by'] | null,
 ): Promise<CatalogTable> {
   const where = formatTableName(name);
   const relation = await findRelation(session, name);
-  if (relation === null) throw await missingTable(session, name);
-  if (relation.kind !== 'r' && relation.kind !== 'p')
-    throw new TidemarkError(
-      'TableUnsupported',
-      `${where} is ${otherKinds[relation.kind] ?? 'no table'}; only ordinary and partitioned tables are copied`,
-    );
-  if (!relation.usage)
-    throw new TidemarkError('TableMissing', `${where}: the user has no USAGE right on schema ${name.schema}`);
-  if (relation.rowSecurity)
-    throw new TidemarkError(
-      'TableDenied',
-      `${where}: row-level security would hide rows from this user; use the table's owner or a role with BYPASSRLS`,
-    );
-  const { columns, notes, denied } = await readColumns(session, relation.id, where, asText);
-  if (denied.length > 0)
-    throw new TidemarkError('TableDenied', `${where}: no SELECT right on ${denied.join(', ')}`);
+  const { columns: all, notes, denied } = await readColumns(session, relation.id, where, wishes);
+  if (planned === null) checkWishes(where, all, wishes);
   const indexes = await readUniqueIndexes(session, relation.id, where);
-  const keyColumn = chooseKey(where, columns, indexes, key);
-  const keyType = keyTypes.get(keyColumn.typeId);
-  if (keyType === undefined)
-    throw new TidemarkError('ProtocolViolation', `${where}: key type not in the map`);
-  const keyCollation =
-    keyType.cast === 'text' ? await readCollation(session, where, relation.id, keyColumn.id) : null;
+  const { serverVersion: version, isReplica } = session;
+  const keyed = {
+    ...{ where, kind: relation.kind, columns: all, indexes },
+    server: { version: versionNumber(version), isReplica },
+  };
+  const chosen = chooseKey(keyed, wishes.key, planned);
+  const keyNames = chosen.by === 'columns' ? chosen.columns.map(({ column }) => column.name) : [];
+  const columns = planned === null ? wantedColumns(where, all, wishes, keyNames) : all;
+  const closed = columns.filter((column) => denied.has(column.name)).map((column) => column.name);
+  // of a run that is under way, the statements themselves are refused, if it still concerns them
+  if (planned === null && closed.length > 0)
+    throw new TidemarkError('TableDenied', `${where}: no SELECT right on ${closed.join(', ')}`);
+  if (planned === null && wishes.where !== null)
+    await checkWhere(
+      session,
+      where,
+      `${relation.kind === 'table' ? 'ONLY ' : ''}${qualified(name.schema, name.table)} AS t`,
+      wishes.where,
+    );
+
+  const { key, keyTexts } = await keyColumns(session, where, relation.id, columns, chosen);
+  const wanted = new Set(columns.map((column) => column.name));
+  const descriptionNotes = notes.filter(({ column }) => wanted.has(column)).map(({ text }) => text);
   if (relation.children > 0)
-    notes.push(
+    descriptionNotes.push(
       `the rows of its ${relation.children} inheritance children are not copied with it; list the children as tables`,
+    );
+  if (chosen.by !== 'columns') descriptionNotes.push(noteOf(keyed, chosen.by));
+  else if (!chosen.known)
+    descriptionNotes.push(
+      `that ${keyNames.join(', ')} ${keyNames.length === 1 ? 'is' : 'are together'} unique is the definition’s word: the database does not know it of a ${relation.kind}`,
     );
   return {
     description: {
       schema: name.schema,
       table: name.table,
       identity: `${database}/${relation.id}`,
-      columns: columns.map(({ wire, typeId, modifier, ...column }) => column),
-      key: {
-        column: keyColumn.name,
-        sourceType: keyColumn.sourceType,
-        ...(keyCollation !== null && { collation: keyCollation.description }),
-      },
-      notes,
+      columns: columns.map(({ wire, typeId, modifier, castType, collated, isEnum, ...column }) => column),
+      key: await describedKey(session, where, relation, chosen, key),
+      ...(wishes.where !== null && { where: wishes.where }),
+      notes: descriptionNotes,
     },
-    columns,
-    tableId: relation.id,
-    only: relation.kind === 'r' ? 'ONLY ' : '',
-    partitioned: relation.kind === 'p',
-    keyAt: columns.indexOf(keyColumn),
-    keyCast: keyType.cast,
-    keyWire: keyColumn.transfer === 'text' ? 'text' : keyType.wire,
-    keyCollation,
+    ...{ columns, key, keyTexts, tableId: relation.id, kind: relation.kind },
     rowBytes: relation.rows > 0 && relation.bytes > 0 ? relation.bytes / relation.rows : null,
   };
 }
 
-async function findRelation(session: Session, name: TableName): Promise<Relation | null> {
-  const [row] = await session.query(
-    formatTableName(name),
-    `SELECT c.oid, c.relkind, has_schema_privilege(n.oid, 'USAGE'), row_security_active(c.oid), c.reltuples,
-       CASE WHEN c.relkind = 'r' THEN pg_table_size(c.oid) ELSE 0 END,
-       CASE WHEN c.relkind = 'r' THEN (SELECT count(*) FROM pg_inherits i WHERE i.inhparent = c.oid) ELSE 0 END
-     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-     WHERE n.nspname = $1 AND c.relname = $2`,
-    [name.schema, name.table],
-  );
-  if (row === undefined) return null;
-  const [id, kind, usage, rowSecurity, rows, bytes, children] = row;
+/**
+ * The condition has to be one expression: closed brackets or a UNION in it would change the meaning of what stands
+ * around it. In one of these two places, both are errors.
+ * @param table as FROM names it
+ * @throws TidemarkError DefinitionInvalid
+ */
+async function checkWhere(session: Session, where: string, table: string, condition: string): Promise<void> {
+  for (const sql of [
+    `SELECT 1 FROM (SELECT 1 FROM ${table} WHERE ${condition}\n) AS fitting LIMIT 0`,
+    `SELECT coalesce(${condition}\n, false) FROM ${table} LIMIT 0`,
+  ]) {
+    await session.query(where, sql).catch((error) => {
+      if (!(error instanceof TidemarkError) || error.kind === 'transient') throw error;
+      throw new TidemarkError(
+        'DefinitionInvalid',
+        `where of ${error.message}; allowed: one condition over its columns, with the schema before every function that is not PostgreSQL’s own`,
+      );
+    });
+  }
+}
+
+/** `17.9 (Debian …)` → 170009, as server_version_num. */
+const versionNumber = (version: string): number => {
+  const [major = 0, minor = 0] = version.split(/[. ]/).map(Number);
+  return major * 10_000 + (Number.isNaN(minor) ? 0 : minor);
+};
+
+async function keyColumns(
+  session: Session,
+  where: string,
+  tableId: number,
+  columns: readonly CatalogColumn[],
+  chosen: ChosenKey,
+): Promise<Pick<CatalogTable, 'key' | 'keyTexts'>> {
+  if (chosen.by === 'nothing') return { key: [], keyTexts: [] };
+  if (chosen.by === 'place') {
+    const ctid = { name: 'ctid', number: -1, sql: 't.ctid', castType: 'pg_catalog.tid' };
+    const form = { operators: builtInOperators, at: columns.length, wire: 'tid', collation: null } as const;
+    return { key: [{ ...ctid, ...form }], keyTexts: ['t.ctid'] };
+  }
+  const key: CatalogKeyColumn[] = [];
+  const keyTexts: string[] = [];
+  for (const { column, operators } of chosen.columns) {
+    const sql = `t.${identifier(column.name)}`;
+    const wire = column.transfer === 'text' ? 'text' : keyWires.get(column.typeId);
+    if (wire === undefined) keyTexts.push(`(${sql})::text`);
+    key.push({
+      ...{ name: column.name, number: column.id, sql, castType: column.castType, operators },
+      at: wire === undefined ? columns.length + keyTexts.length - 1 : columns.indexOf(column),
+      wire: wire ?? 'text',
+      collation: column.collated ? await readCollation(session, where, tableId, column.id) : null,
+    });
+  }
+  return { key, keyTexts };
+}
+
+async function describedKey(
+  session: Session,
+  where: string,
+  relation: Relation,
+  chosen: ChosenKey,
+  key: readonly CatalogKeyColumn[],
+): Promise<Key> {
+  if (chosen.by === 'nothing') return { by: 'nothing' };
+  if (chosen.by === 'place') return { by: 'place', state: await placeState(session, where, relation) };
   return {
-    id: Number(id),
-    kind: kind ?? '',
-    usage: usage === 't',
-    rowSecurity: rowSecurity === 't',
-    rows: Number(rows),
-    bytes: Number(bytes),
-    children: Number(children),
+    by: 'columns',
+    columns: chosen.columns.map(({ column }, i) => ({
+      column: column.name,
+      sourceType: column.sourceType,
+      ...(key[i]?.collation && { collation: key[i].collation.description }),
+    })),
   };
 }
 
-type Columns = { readonly columns: CatalogColumn[]; readonly notes: string[]; readonly denied: string[] };
-
-async function readColumns(
+/**
+ * Stands for where the rows of a table lie: its file, and how many updates (each moves a row) the statistics have
+ * counted. They come late by up to a second, by more where the one who writes does nothing else afterwards.
+ */
+export async function placeState(
   session: Session,
-  tableId: number,
   where: string,
-  asText: readonly string[],
-): Promise<Columns> {
-  // A domain over a domain …: its modifier may come from any level. Its NOT NULL does not count: PostgreSQL
-  // itself lets NULLs into such columns. Nor does one that is NOT VALID (since PostgreSQL 18).
-  const rows = await session.query(
-    where,
-    `WITH RECURSIVE resolved AS (
-       SELECT a.attnum, a.atttypid AS type, a.atttypmod AS modifier
-       FROM pg_attribute a WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped
-       UNION ALL
-       SELECT r.attnum, t.typbasetype, CASE WHEN r.modifier = -1 THEN t.typtypmod ELSE r.modifier END
-       FROM resolved r JOIN pg_type t ON t.oid = r.type AND t.typtype = 'd')
-     SELECT a.attnum, a.attname, format_type(a.atttypid, a.atttypmod), r.type, r.modifier, t.typtype,
-       a.attnotnull AND NOT EXISTS (SELECT FROM pg_constraint n WHERE n.conrelid = $1 AND n.contype = 'n'
-         AND NOT n.convalidated AND a.attnum = ANY (n.conkey)),
-       has_column_privilege($1::oid, a.attnum, 'SELECT')
-     FROM resolved r JOIN pg_type t ON t.oid = r.type AND t.typtype <> 'd'
-       JOIN pg_attribute a ON a.attrelid = $1 AND a.attnum = r.attnum
-     ORDER BY a.attnum`,
-    [tableId],
-  );
-  const columns: CatalogColumn[] = [];
-  const notes: string[] = [];
-  const denied: string[] = [];
-  for (const row of rows) {
-    const [id, name, sourceType, typeId, modifier, typtype, notNull, allowed] = row as string[];
-    const base = { id: Number(typeId), typtype: typtype as string, modifier: Number(modifier) };
-    const mapping = mapType(base, sourceType as string, asText.includes(name as string));
-    if (mapping.note !== null) notes.push(`column ${name} is copied as text: ${mapping.note}`);
-    if (allowed !== 't') denied.push(name as string);
-    columns.push({
-      id: Number(id),
-      name: name as string,
-      type: mapping.type,
-      nullable: notNull !== 't',
-      sourceType: sourceType as string,
-      transfer: mapping.transfer,
-      wire: mapping.wire,
-      typeId: base.id,
-      modifier: base.modifier,
-    });
-  }
-  const unknown = asText.filter((name) => !columns.some((column) => column.name === name));
-  if (unknown.length > 0)
-    throw new TidemarkError(
-      'DefinitionInvalid',
-      `as_text of ${where} names ${unknown.join(', ')}; its columns are ${columns.map(({ name }) => name).join(', ')}`,
-    );
-  return { columns, notes, denied };
-}
-
-async function readUniqueIndexes(session: Session, tableId: number, where: string): Promise<UniqueIndex[]> {
-  const rows = await session.query(
-    where,
-    `SELECT c.relname, i.indisprimary, i.indisvalid AND i.indisready, i.indpred IS NOT NULL, i.indexprs IS NOT NULL,
-       (SELECT array_to_json(array_agg(a.attname ORDER BY k.n))
-        FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, n)
-        JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-        WHERE k.n <= i.indnkeyatts),
-       (SELECT o.opcdefault FROM pg_opclass o WHERE o.oid = i.indclass[0])
-         AND coalesce((SELECT a.attcollation FROM pg_attribute a
-           WHERE a.attrelid = i.indrelid AND a.attnum = i.indkey[0]) = i.indcollation[0], true)
-     FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-     WHERE i.indrelid = $1 AND i.indisunique ORDER BY i.indisprimary DESC, c.relname`,
-    [tableId],
-  );
-  return rows.map(([name, primary, valid, partial, expression, columns, ordered]) => ({
-    name: name ?? '',
-    primary: primary === 't',
-    valid: valid === 't',
-    partial: partial === 't',
-    expression: expression === 't',
-    columns: JSON.parse(columns ?? '[]') as string[],
-    ordered: ordered === 't',
-  }));
+  { id, file }: Pick<Relation, 'id' | 'file'>,
+): Promise<string> {
+  const [row] = await session.query(where, 'SELECT pg_stat_get_tuples_updated($1::oid)', [id]);
+  return `${file}/${row?.[0] ?? 0}`;
 }

@@ -1,25 +1,9 @@
 /** One loop per type: the fields of one column, over a run of rows, into its vector as `layoutOf` says. */
-import type { ErrorCode } from '../../errors.ts';
-import type { CatalogColumn } from './catalog.ts';
+import { begin, binary } from '../reading/column-vectors.ts';
+import type { ColumnDecoder, Fail } from '../reading/row-decoder.ts';
+import { type GrowingVector, reserveBytes } from '../reading/vectors.ts';
+import type { CatalogColumn } from './columns.ts';
 import { notFiniteName, numericText, numericTextBytes, unscaledBig, unscaledNumber } from './numeric.ts';
-import { type GrowingVector, reserveBytes } from './vectors.ts';
-
-/** A run of rows of one column: value `i` (from `first` below `end`) begins at `offsets[i]`; -1: NULL. */
-export type Run = {
-  view: DataView;
-  bytes: Buffer;
-  readonly offsets: Int32Array;
-  readonly lengths: Int32Array;
-  first: number;
-  end: number;
-  /** the vector's row that the first one becomes */
-  row: number;
-};
-
-export type ColumnDecoder = (run: Run) => void;
-
-/** Throws, naming table and column. */
-export type Fail = (rule: string, code?: ErrorCode) => never;
 
 export function columnDecoder(column: CatalogColumn, vector: GrowingVector, fail: Fail): ColumnDecoder {
   switch (column.wire) {
@@ -56,27 +40,6 @@ export function columnDecoder(column: CatalogColumn, vector: GrowingVector, fail
       return decimal128(vector, fail, precision, scale);
     }
   }
-}
-
-/**
- * Notes which rows have a value and makes room for them.
- * @param wireBytes how long each value must be; null: any length
- * @param width bytes that a value takes in the vector
- */
-function begin(vector: GrowingVector, fail: Fail, run: Run, wireBytes: number | null, width: number): void {
-  const { offsets, lengths, end } = run;
-  reserveBytes(vector, (end - run.first) * width);
-  const { present } = vector;
-  let row = run.row;
-  let values = 0;
-  for (let i = run.first; i < end; i++) {
-    const there = (offsets[i] as number) >= 0 ? 1 : 0;
-    present[row++] = there;
-    values += there;
-    if (there === 1 && wireBytes !== null && lengths[i] !== wireBytes)
-      fail('a value came in another form than its type has', 'TableChanged');
-  }
-  vector.values += values;
 }
 
 const bool =
@@ -229,40 +192,6 @@ const timestamp =
     }
     vector.bytes = to << 2;
   };
-
-/** Where memory's own copy is worth its call. */
-const longBytes = 48;
-
-function binary(vector: GrowingVector, fail: Fail, skip: 0 | 1): ColumnDecoder {
-  return (run) => {
-    begin(vector, fail, run, null, 4);
-    const { view, bytes, offsets, lengths, end } = run;
-    let total = 0;
-    for (let i = run.first; i < end; i++)
-      if ((offsets[i] as number) >= 0) total += 4 + (lengths[i] as number);
-    reserveBytes(vector, total);
-    const { data, view: target } = vector;
-    let to = vector.bytes;
-    for (let i = run.first; i < end; i++) {
-      let at = offsets[i] as number;
-      if (at < 0) continue;
-      if (skip === 1 && bytes[at] !== 1) fail('unknown version of jsonb', 'ProtocolViolation');
-      at += skip;
-      const length = (lengths[i] as number) - skip;
-      target.setInt32(to, length, true);
-      to += 4;
-      if (length >= longBytes) {
-        data.set(bytes.subarray(at, at + length), to);
-        to += length;
-        continue;
-      }
-      const stop = to + length;
-      for (; to + 4 <= stop; to += 4, at += 4) target.setInt32(to, view.getInt32(at));
-      while (to < stop) data[to++] = bytes[at++] as number;
-    }
-    vector.bytes = to;
-  };
-}
 
 function numericAsText(vector: GrowingVector, fail: Fail): ColumnDecoder {
   return (run) => {

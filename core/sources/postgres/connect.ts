@@ -3,17 +3,19 @@ import { readFile } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
 import pg from 'pg';
 import { TidemarkError } from '../../errors.ts';
+import { nothingCame, silenceWatch } from '../reading/silence.ts';
+import { type DataTap, streamTap, tappedSocket } from '../reading/socket.ts';
 import { type Address, invalidAddress, placeOf, type SslMode } from './address.ts';
 import { sourceFailure } from './errors.ts';
 import { identifier, literal } from './literals.ts';
-import { nothingCame, silenceWatch } from './silence.ts';
-import { type DataTap, streamTap, tappedSocket } from './socket.ts';
 
 /** One connection, by one user at a time. Any error of `query` is a `TidemarkError`. */
 export type Session = {
   /** where it leads, and as whom */
   readonly address: Pick<Address, 'host' | 'port' | 'database' | 'user'>;
   readonly serverVersion: string;
+  /** it follows another server, and is read only */
+  readonly isReplica: boolean;
   readonly tls: boolean;
   /** When nothing comes for so long while the server is asked for something, the connection is taken for dead. */
   readonly silenceMsMax: number;
@@ -90,9 +92,9 @@ export async function openSession(address: Address, options: SessionSettings): P
     const sql = set.map(([name, value]) => `SET ${identifier(name)} = ${literal(value)}`).join(';');
     const withinMs = Math.min(address.connectMs, options.silenceMsMax);
     await session.query(where, sql, [], withinMs);
-    const ask = `SELECT current_setting('server_version')`;
-    const [version] = await session.query(where, ask, [], withinMs);
-    return Object.assign(session, { serverVersion: version?.[0] ?? '' });
+    const ask = `SELECT current_setting('server_version'), pg_is_in_recovery()`;
+    const [[version, isReplica] = []] = await session.query(where, ask, [], withinMs);
+    return Object.assign(session, { serverVersion: version ?? '', isReplica: isReplica === 't' });
   } catch (error) {
     session.destroy();
     throw error;
@@ -179,6 +181,7 @@ function sessionOf(
   return {
     address: { host, port, database, user },
     serverVersion: '',
+    isReplica: false,
     tls,
     silenceMsMax,
     stream,

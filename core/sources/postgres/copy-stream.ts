@@ -4,19 +4,10 @@
  * (https://www.postgresql.org/docs/17/protocol-message-formats.html and, for the rows, sql-copy.html)
  */
 import { TidemarkError } from '../../errors.ts';
+import { rowBytesMax, rowTooLong, type Segment } from '../reading/segment.ts';
+import { nothingCame, silenceWatch } from '../reading/silence.ts';
 import type { Session } from './connect.ts';
 import type { ServerError } from './errors.ts';
-import { nothingCame, silenceWatch } from './silence.ts';
-
-/** `rows` CopyData frames, one row each, from `start` to `end`. */
-export type Segment = {
-  readonly bytes: Buffer;
-  readonly start: number;
-  readonly end: number;
-  readonly rows: number;
-  /** where the last row's frame begins */
-  readonly lastRow: number;
-};
 
 /** What RowDescription says of a column. */
 export type DescribedColumn = {
@@ -41,8 +32,6 @@ export type StatementHandlers = {
 
 const signature = Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1');
 const copyData = 0x64;
-/** A row is put together in memory before it is decoded, and copied there: more than this would end the process. */
-export const rowBytesMax = 256 * 1024 * 1024;
 /** type and length */
 const headBytes = 5;
 
@@ -192,10 +181,7 @@ function frameReader(
       const known = partialBytes >= headBytes;
       const needed = known ? 1 + partial.readUInt32BE(1) : headBytes;
       if (needed > rowBytesMax)
-        throw new TidemarkError(
-          'ValueNotRepresentable',
-          `${where}: a row of ${Math.ceil(needed / 2 ** 20)} MiB; rows of up to ${rowBytesMax / 2 ** 20} MiB are copied`,
-        );
+        throw new TidemarkError('ValueNotRepresentable', `${where}: ${rowTooLong(needed)}`);
       if (partial.length < needed) {
         const longer = Buffer.allocUnsafeSlow(needed);
         partial.copy(longer, 0, 0, partialBytes);

@@ -33,6 +33,8 @@ export function keyText(
       return timestampText(view.getBigInt64(at), '');
     case 'timestamptz':
       return timestampText(view.getBigInt64(at), '+00');
+    case 'tid':
+      return `(${view.getUint32(at)},${view.getUint16(at + 4)})`;
   }
 }
 

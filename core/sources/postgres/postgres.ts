@@ -2,13 +2,23 @@
 import { formatTableName } from '../../definition/table-name.ts';
 import { TidemarkError } from '../../errors.ts';
 import type { Batch } from '../../formats/column.ts';
-import type { KeyRange, ReadLimits, Source, SourceIdentity, TableDescription, TableName } from '../source.ts';
+import type {
+  KeyRange,
+  ReadLimits,
+  Source,
+  SourceIdentity,
+  TableDescription,
+  TableName,
+  TableWishes,
+} from '../source.ts';
+import { noWishes, wishesOf } from '../table-wishes.ts';
 import { type Access, accessOf, openWith } from './access.ts';
 import { type Address, placeOf } from './address.ts';
+import { asPlanned } from './as-planned.ts';
 import { type CatalogTable, readCatalog } from './catalog.ts';
 import type { Session } from './connect.ts';
 import { qualified } from './literals.ts';
-import { asPlanned, readRange } from './read.ts';
+import { readRange } from './read.ts';
 import { measureTable } from './statistics.ts';
 
 export type PostgresSourceOptions = {
@@ -89,19 +99,16 @@ export function postgresSource(options: PostgresSourceOptions): Source {
     return identity;
   }
 
-  async function catalogOf(
-    session: Session,
-    table: TableName,
-    asText: readonly string[],
-    key: string | null,
-  ): Promise<CatalogTable> {
-    return readCatalog(session, await databaseIdentity(session), table, asText, key);
+  async function describe(session: Session, table: TableName, wishes: Partial<TableWishes> = {}) {
+    const identity = await databaseIdentity(session);
+    const { description } = await readCatalog(session, identity, table, { ...noWishes, ...wishes }, null);
+    return description;
   }
 
   /** As the catalog has it now, held against what was planned. */
   async function planned(session: Session, table: TableDescription): Promise<CatalogTable> {
-    const asText = table.columns.filter(({ transfer }) => transfer === 'text').map(({ name }) => name);
-    return asPlanned(await catalogOf(session, table, asText, table.key.column), table);
+    const identity = await databaseIdentity(session);
+    return asPlanned(await readCatalog(session, identity, table, wishesOf(table), table.key.by), table);
   }
 
   async function* read(
@@ -131,11 +138,10 @@ export function postgresSource(options: PostgresSourceOptions): Source {
           identity: await databaseIdentity(session),
         };
       }),
-    describe: (table, asText, key) =>
-      inTurn(async (session) => (await catalogOf(session, table, asText, key)).description),
+    describe: (table, wishes) => inTurn((session) => describe(session, table, wishes)),
     measure: (table, sampleKeys) =>
       inTurn(async (session) => measureTable(session, await planned(session, table), sampleKeys)),
-    count: (table) => inTurn((session) => countRows(session, table)),
+    count: (table, where = null) => inTurn((session) => countRows(session, table, where)),
     read,
     async close() {
       closed = true;
@@ -163,7 +169,7 @@ async function askIdentity(session: Session, where: string): Promise<string> {
   return `postgres/${system?.[0]}/${database}`;
 }
 
-async function countRows(session: Session, table: TableName): Promise<number> {
+async function countRows(session: Session, table: TableName, filter: string | null): Promise<number> {
   const where = formatTableName(table);
   const [kind] = await session.query(
     where,
@@ -180,7 +186,7 @@ async function countRows(session: Session, table: TableName): Promise<number> {
     );
     const [count] = await session.query(
       where,
-      `SELECT count(*) FROM ${only}${qualified(table.schema, table.table)}`,
+      `SELECT count(*) FROM ${only}${qualified(table.schema, table.table)}${filter === null ? '' : ` WHERE (${filter}\n)`}`,
       [],
       null,
     );

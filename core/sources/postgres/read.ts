@@ -1,22 +1,41 @@
-/** A range of a table → batches: statements on one side, the decoder on the other. */
-import { setImmediate as turn } from 'node:timers/promises';
+/** A range of a table → batches. */
 import { formatTableName } from '../../definition/table-name.ts';
 import { TidemarkError } from '../../errors.ts';
-import { type Batch, batchBytesMax, batchRowsMax } from '../../formats/column.ts';
-import type { KeyRange, ReadLimits, TableDescription } from '../source.ts';
-import type { CatalogColumn, CatalogTable } from './catalog.ts';
+import type { Batch } from '../../formats/column.ts';
+import { readBatches } from '../reading/read-batches.ts';
+import { lastKeyOf, type RowForm, rowDecoder } from '../reading/row-decoder.ts';
+import { runStatements } from '../reading/statement-queue.ts';
+import type { KeyRange, ReadLimits } from '../source.ts';
+import { rowsMoved } from './as-planned.ts';
+import { type CatalogTable, placeState } from './catalog.ts';
+import { columnDecoder } from './column-decoders.ts';
+import type { CatalogColumn } from './columns.ts';
 import type { Session } from './connect.ts';
-import { rowDecoder } from './decoder.ts';
-import { runStatements } from './statements.ts';
-
-/** A batch that has rows is not held back for longer than this: a slow source still shows progress. */
-const batchMsMax = 1_000;
+import { type CopyConnection, copyConnection } from './copy-connection.ts';
+import { copyFrames } from './copy-frames.ts';
+import { keyText } from './keys.ts';
 
 export type Sessions = {
   open(): Promise<Session>;
   /** null: the session is of no use any more */
   giveBack(session: Session | null): void;
 };
+
+/** A numeric's display scale says nothing about its value: 1.0 is 1.00. */
+const displayScale = [6, 8] as const;
+
+function rowForm(table: CatalogTable): RowForm<CatalogColumn> {
+  const name = formatTableName(table.description);
+  const { columns, key, keyTexts } = table;
+  const fields = columns.length + keyTexts.length;
+  return {
+    ...{ name, columns, fields, frames: copyFrames(name, fields), decoder: columnDecoder },
+    key: key.map(({ name: column, at, wire }) => ({
+      ...{ name: column, at, ignored: wire === 'numeric' ? displayScale : null },
+      text: (view, bytes, from, length) => keyText(wire, view, bytes, from, length),
+    })),
+  };
+}
 
 /** See `Source.read`. @param table as the catalog has it now, narrowed to the columns to read */
 export async function* readRange(
@@ -26,78 +45,34 @@ export async function* readRange(
   range: KeyRange,
   limits: ReadLimits,
 ): AsyncGenerator<Batch, void, undefined> {
-  const decoder = rowDecoder({
-    name: formatTableName(table.description),
-    columns: table.columns,
-    keyAt: table.keyAt,
-    keyWire: table.keyWire,
+  const form = rowForm(table);
+  const connect = (session: Session): CopyConnection => copyConnection(session, table, range.upTo);
+  const statements = runStatements({
+    first: connect(first),
+    open: async () => connect(await sessions.open()),
+    after: range.after,
+    ...{ limits, rowBytes: table.rowBytes },
+    lastKey: table.key.length === 0 ? null : (segment) => lastKeyOf(segment, form),
   });
-  const batchRows = Math.max(1, Math.min(batchRowsMax, limits.batchRows));
-  const statements = runStatements(first, sessions.open, table, range, limits);
+  let left: Session | null = null;
   try {
-    // where in the first segment the next row begins; -1: a new segment
-    let at = -1;
-    for (;;) {
-      const begun = performance.now();
-      while (decoder.rows < batchRows) {
-        const segment = statements.first();
-        if (segment === null) {
-          const waitMs = decoder.rows === 0 ? batchMsMax : batchMsMax - (performance.now() - begun);
-          if (statements.state !== 'running' || waitMs <= 0) break;
-          await statements.change(waitMs);
-          continue;
-        }
-        if (at < 0) at = segment.start;
-        if (decoder.rows > 0 && decoder.bytes + segment.end - at > batchBytesMax) break;
-        at = decoder.decode(segment, at, batchRows - decoder.rows);
-        if (at < segment.end) break;
-        at = -1;
-        statements.shift();
-      }
-      if (decoder.rows > 0) {
-        // promises alone never let the socket be read: it is drained before a batch is encoded and afterwards
-        await turn();
-        yield {
-          rows: decoder.rows,
-          columns: decoder.columns,
-          firstKey: decoder.firstKey,
-          lastKey: decoder.lastKey(),
-        };
-        decoder.clear();
-        await turn();
-      } else if (statements.state === 'ended') return;
-      else if (statements.state !== 'running') throw statements.state.failed;
+    yield* readBatches(statements, rowDecoder(form), limits.batchRows);
+    left = statements.stop()?.session ?? null;
+    if (table.description.key.by === 'place') {
+      left ??= await sessions.open();
+      await checkUnmoved(left, table);
     }
   } finally {
-    sessions.giveBack(statements.stop());
+    sessions.giveBack(left ?? statements.stop()?.session ?? null);
   }
 }
 
-/**
- * The catalog's table, narrowed to the columns that the description has. Columns that were added since stay
- * out. Throws `TableChanged` where the description does not hold any more.
- */
-export function asPlanned(catalog: CatalogTable, planned: TableDescription): CatalogTable {
-  const where = formatTableName(planned);
-  const changed = (what: string): TidemarkError => new TidemarkError('TableChanged', `${where}: ${what}`);
-  if (catalog.description.identity !== planned.identity)
-    throw changed('it is another table than the one that was planned (dropped and made anew, or restored)');
-  const columns = planned.columns.map((column): CatalogColumn => {
-    const now = catalog.columns.find((one) => one.id === (column.number ?? column.id));
-    if (now === undefined) throw changed(`column ${column.name} is gone`);
-    if (now.name !== column.name) throw changed(`column ${column.name} is now called ${now.name}`);
-    if (now.sourceType !== column.sourceType || now.transfer !== column.transfer)
-      throw changed(`column ${column.name} was ${column.sourceType}, is now ${now.sourceType}`);
-    if (now.nullable && !column.nullable) throw changed(`column ${column.name} may be NULL now`);
-    return { ...now, nullable: column.nullable };
-  });
-  const keyAt = columns.findIndex((column) => column.name === planned.key.column);
-  if (keyAt < 0) throw changed(`the key ${planned.key.column} is not among its columns`);
-  const { collation } = planned.key;
-  const collationNow = catalog.description.key.collation;
-  if (collation !== collationNow)
-    throw changed(
-      `the key ${planned.key.column} was ordered by collation ${collation ?? 'unknown'}, is now by ${collationNow ?? 'none'}`,
-    );
-  return { ...catalog, columns, keyAt };
+/** Before the last part of the range is committed: its rows, and those of the ranges before, lie where they lay. */
+async function checkUnmoved(session: Session, table: CatalogTable): Promise<void> {
+  const { description, tableId: id } = table;
+  const where = formatTableName(description);
+  const [row] = await session.query(where, 'SELECT pg_relation_filenode($1::oid)', [id]);
+  const state = await placeState(session, where, { id, file: Number(row?.[0]) });
+  if (description.key.by === 'place' && state !== description.key.state)
+    throw new TidemarkError('TableChanged', `${where}: ${rowsMoved}`);
 }

@@ -1,5 +1,6 @@
 /** PostgreSQL's types → what they become in the lake, and how their values come over the wire. */
 import type { ColumnType } from '../../formats/column.ts';
+import type { Mask } from '../source.ts';
 
 /** The form of a value in `COPY … (FORMAT binary)`, as the decoder knows it. */
 export type Wire =
@@ -72,6 +73,13 @@ export function mapType(base: BaseType, sourceType: string, asText: boolean): Ma
   return text('listed under as_text');
 }
 
+/** What takes the place of a value. Without one, the column keeps the type that it has. */
+export function mapMasked(base: BaseType, sourceType: string, mask: Mask): Mapping {
+  const mapping = mapByType(base, sourceType);
+  if (mask === 'null') return { ...mapping, note: null };
+  return { type: { kind: 'string' }, wire: 'text', transfer: 'text', note: null };
+}
+
 function mapByType(base: BaseType, sourceType: string): Mapping {
   if (base.id === numeric) return mapNumeric(base.modifier);
   if (base.typtype === 'e') return binary({ kind: 'string' }, 'text');
@@ -94,19 +102,22 @@ function mapNumeric(modifier: number): Mapping {
   return binary({ kind: 'decimal', precision: digits, scale: Math.max(scale, 0) }, 'numeric');
 }
 
-/** What a key may be, by its base type: the name to cast its text to, and how it comes over the wire. */
-export const keyTypes: ReadonlyMap<number, { readonly cast: string; readonly wire: KeyWire }> = new Map([
-  [20, { cast: 'int8', wire: 'int8' }],
-  [21, { cast: 'int2', wire: 'int2' }],
-  [23, { cast: 'int4', wire: 'int4' }],
-  [25, { cast: 'text', wire: 'text' }],
-  [1043, { cast: 'text', wire: 'text' }],
-  [1082, { cast: 'date', wire: 'date' }],
-  [1114, { cast: 'timestamp', wire: 'timestamp' }],
-  [1184, { cast: 'timestamptz', wire: 'timestamptz' }],
-  [numeric, { cast: 'numeric', wire: 'numeric' }],
-  [2950, { cast: 'uuid', wire: 'uuid' }],
+/** Keys whose binary form is read, by their base type; of others the database's text comes beside the row. */
+export const keyWires: ReadonlyMap<number, KeyWire> = new Map([
+  [20, 'int8'],
+  [21, 'int2'],
+  [23, 'int4'],
+  [25, 'text'],
+  [1043, 'text'],
+  [1082, 'date'],
+  [1114, 'timestamp'],
+  [1184, 'timestamptz'],
+  [numeric, 'numeric'],
+  [2950, 'uuid'],
 ]);
+
+/** money: its text depends on the server's locale. */
+export const noKeyTypes: ReadonlySet<number> = new Set([790]);
 
 export type KeyWire =
   | 'int2'
@@ -117,4 +128,5 @@ export type KeyWire =
   | 'timestamp'
   | 'timestamptz'
   | 'numeric'
-  | 'uuid';
+  | 'uuid'
+  | 'tid';

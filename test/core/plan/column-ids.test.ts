@@ -19,7 +19,7 @@ const table = (columns: readonly SourceColumn[], identity = 'shop/1'): TableDesc
     table: 'a',
     identity,
     columns,
-    key: { column: 'id', sourceType: 'bigint' },
+    key: { by: 'columns', columns: [{ column: 'id', sourceType: 'bigint' }] },
     notes: [],
   },
 });

@@ -26,7 +26,7 @@ const columns = Object.entries(types).map(
 const description: TableDescription = {
   ...{ schema: 'public', table: 't', identity: '1', notes: [] },
   columns,
-  key: { column: 'id', sourceType: 'bigint' },
+  key: { by: 'columns', columns: [{ column: 'id', sourceType: 'bigint' }] },
 };
 
 /** The specification's table of transforms and source types, less floating point and json. */

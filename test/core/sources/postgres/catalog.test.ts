@@ -72,7 +72,10 @@ describe('columns', () => {
     await db.sql(
       `INSERT INTO "Odd ""Schema"""."or'der; by" VALUES (${names.map((_, i) => `'${i}'`).join(', ')}, 'k1'), (${names.map(() => 'NULL').join(', ')}, 'k2')`,
     );
-    const table = await source.describe({ schema: 'Odd "Schema"', table: "or'der; by" }, ['quo"te'], null);
+    const table = await source.describe(
+      { schema: 'Odd "Schema"', table: "or'der; by" },
+      { asText: ['quo"te'] },
+    );
     expect(table.columns.map(({ name }) => name)).toEqual([...names, 'the KEY']);
     const { rows } = await readWhole(source, table, { after: null, upTo: 'k9' });
     expect(rows).toEqual([
@@ -83,7 +86,7 @@ describe('columns', () => {
   });
 
   test('as_text names a column that is not there', async () => {
-    await expect(source.describe(publicTable('cols'), ['idd'], null)).rejects.toMatchObject({
+    await expect(source.describe(publicTable('cols'), { asText: ['idd'] })).rejects.toMatchObject({
       code: 'DefinitionInvalid',
       message: expect.stringMatching(/as_text of public\.cols names idd; its columns are id, p/),
     });
@@ -139,7 +142,7 @@ describe('keys', () => {
   test('an index whose building failed is none', async () => {
     await db.sql('CREATE TABLE invalid (a int NOT NULL); INSERT INTO invalid VALUES (1), (1)');
     await db.sql('CREATE UNIQUE INDEX CONCURRENTLY broken ON invalid (a)').catch(() => {});
-    await expect(source.describe(publicTable('invalid'), [], 'a')).rejects.toMatchObject({
+    await expect(source.describe(publicTable('invalid'), { key: ['a'] })).rejects.toMatchObject({
       code: 'KeyUnsupported',
       message: expect.stringContaining('index broken is not valid'),
     });
@@ -149,18 +152,18 @@ describe('keys', () => {
 describe('tables', () => {
   test('missing, with the nearest name', async () => {
     await db.sql('CREATE TABLE orders (id int PRIMARY KEY)');
-    await expect(source.describe(publicTable('ordres'), [], null)).rejects.toMatchObject({
+    await expect(source.describe(publicTable('ordres'))).rejects.toMatchObject({
       code: 'TableMissing',
       message: 'There is no table public.ordres in the database; there is public.orders',
     });
-    await expect(source.describe({ schema: 'sales', table: 'orders' }, [], null)).rejects.toMatchObject({
+    await expect(source.describe({ schema: 'sales', table: 'orders' })).rejects.toMatchObject({
       message: expect.stringContaining('there is public.orders'),
     });
     await db.sql('CREATE SCHEMA "odd.one"; CREATE TABLE "odd.one"."Price List" (id int PRIMARY KEY)');
-    await expect(source.describe({ schema: 'odd.on', table: 'Prise List' }, [], null)).rejects.toMatchObject({
+    await expect(source.describe({ schema: 'odd.on', table: 'Prise List' })).rejects.toMatchObject({
       message: 'There is no table "odd.on".Prise List in the database; there is "odd.one".Price List',
     });
-    await expect(source.describe(publicTable('something'), [], null)).rejects.toMatchObject({
+    await expect(source.describe(publicTable('something'))).rejects.toMatchObject({
       message: 'There is no table public.something in the database',
     });
     await expect(source.count(publicTable('something'))).rejects.toMatchObject({ code: 'TableMissing' });
@@ -174,7 +177,7 @@ describe('tables', () => {
       ['a_mat', 'a materialized view'],
       ['a_seq', 'a sequence'],
     ] as const)
-      await expect(source.describe(publicTable(name), [], null)).rejects.toMatchObject({
+      await expect(source.describe(publicTable(name))).rejects.toMatchObject({
         code: 'TableUnsupported',
         message: expect.stringContaining(`public.${name} is ${what}`),
       });
@@ -206,8 +209,7 @@ describe('tables', () => {
     await db.sql(`CREATE TABLE empty (id int PRIMARY KEY); CREATE TABLE single (id int PRIMARY KEY);
       INSERT INTO single VALUES (7); CREATE TABLE many (id int PRIMARY KEY, v text);
       INSERT INTO many SELECT i, repeat('x', 500) FROM generate_series(1, 60000) i; ANALYZE many`);
-    const measured = async (name: string) =>
-      source.measure(await source.describe(publicTable(name), [], null), 500);
+    const measured = async (name: string) => source.measure(await source.describe(publicTable(name)), 500);
     expect(await measured('empty')).toEqual({ rows: 0, bytes: 0, min: null, max: null, sample: [] });
     expect(await measured('single')).toMatchObject({ rows: 1, min: '7', max: '7', sample: [] });
     const many = await measured('many');
@@ -239,7 +241,7 @@ describe('rights', () => {
     [{ schema: 'closed', table: 't' }, 'TableMissing', 'no USAGE right on schema closed'],
   ];
   test.each(refused)('%s: %s, %s', async (table, code, message) => {
-    await expect(poor.describe(table, [], null)).rejects.toMatchObject({
+    await expect(poor.describe(table)).rejects.toMatchObject({
       code,
       message: expect.stringContaining(message),
     });
@@ -251,7 +253,7 @@ describe('rights', () => {
   });
 
   test('rights that are taken away between plan and read', async () => {
-    const table = await poor.describe(publicTable('granted'), [], null);
+    const table = await poor.describe(publicTable('granted'));
     await db.sql('REVOKE SELECT ON granted FROM poor');
     await expect(readWhole(poor, table, { after: null, upTo: '9' })).rejects.toMatchObject({
       code: 'TableDenied',

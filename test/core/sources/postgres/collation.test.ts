@@ -24,7 +24,7 @@ afterAll(async () => {
 });
 
 const ordered = (by: string) => db.sql(`ALTER TABLE t ALTER k TYPE text COLLATE ${by}`);
-const describeT = () => source.describe(publicTable('t'), [], null);
+const describeT = () => source.describe(publicTable('t'));
 
 describe('the description tells it', () => {
   test('with its version, where it has one', async () => {
@@ -39,8 +39,8 @@ describe('the description tells it', () => {
   test('of texts only, of varchar and of domains, too', async () => {
     await db.sql(`CREATE DOMAIN word AS varchar(20) COLLATE "POSIX";
       CREATE TABLE words (k word PRIMARY KEY); CREATE TABLE numbers (k int PRIMARY KEY)`);
-    expect((await source.describe(publicTable('words'), [], null)).key.collation).toBe('POSIX');
-    expect((await source.describe(publicTable('numbers'), [], null)).key).toEqual({
+    expect((await source.describe(publicTable('words'))).key.collation).toBe('POSIX');
+    expect((await source.describe(publicTable('numbers'))).key).toEqual({
       column: 'k',
       sourceType: 'integer',
     });

@@ -18,7 +18,7 @@ beforeAll(async () => {
   source = postgresSource({ url: db.url, applicationName: 'tidemark/test' });
   await db.sql(`CREATE TABLE t (id int PRIMARY KEY, v text);
     INSERT INTO t SELECT i, repeat('x', i % 100) FROM generate_series(1, ${last}) i`);
-  table = await source.describe(publicTable('t'), [], null);
+  table = await source.describe(publicTable('t'));
 });
 afterAll(async () => {
   await source.close();
@@ -71,7 +71,7 @@ test('who stops early can read again; nothing is left running', async () => {
 test('reads may overlap, also with questions to the catalog', async () => {
   const results = await Promise.all([
     readWhole(source, table, whole),
-    source.describe(publicTable('t'), [], null),
+    source.describe(publicTable('t')),
     readWhole(source, table, { after: '10', upTo: '20' }),
     source.count(publicTable('t')),
   ]);
@@ -85,7 +85,7 @@ test('a consumer that is slow does not make statements wait, nor memory grow wit
   await db.sql(`CREATE TABLE fat (id int PRIMARY KEY, v text);
     ALTER TABLE fat ALTER v SET STORAGE EXTERNAL;
     INSERT INTO fat SELECT i, repeat(chr(65 + i % 26), 1000000) FROM generate_series(1, 150) i`);
-  const fat = await source.describe(publicTable('fat'), [], null);
+  const fat = await source.describe(publicTable('fat'));
   const ids: string[] = [];
   let held = 0;
   for await (const batch of source.read(fat, { after: null, upTo: '150' }, limits)) {
@@ -105,7 +105,7 @@ test('a statement that takes too long is cut off where it is; its rows count', a
   await db.sql(`CREATE CAST (slowly AS text) WITH FUNCTION slow_text(slowly);
     CREATE TABLE slow_rows (id int PRIMARY KEY, v slowly);
     INSERT INTO slow_rows SELECT i, ROW(i)::slowly FROM generate_series(1, 200) i`);
-  const slow = await source.describe(publicTable('slow_rows'), [], null);
+  const slow = await source.describe(publicTable('slow_rows'));
   const before = Date.now();
   const read = await readWhole(source, slow, { after: null, upTo: '200' }, { ...limits, statementMs: 100 });
   expect(read.rows.map(([id]) => Number(id))).toEqual(Array.from({ length: 200 }, (_, i) => i + 1));
@@ -172,7 +172,7 @@ describe('a table that changes', () => {
     await db.sql(
       'DROP TABLE IF EXISTS c; CREATE TABLE c (id int PRIMARY KEY, v int NOT NULL); INSERT INTO c VALUES (1, 2)',
     );
-    const planned = await source.describe(publicTable('c'), [], null);
+    const planned = await source.describe(publicTable('c'));
     await db.sql(sql);
     await expect(readWhole(source, planned, { after: null, upTo: '9' })).rejects.toMatchObject({
       code: 'TableChanged',
@@ -184,7 +184,7 @@ describe('a table that changes', () => {
     await db.sql(
       'DROP TABLE IF EXISTS c; CREATE TABLE c (id int PRIMARY KEY, v int NOT NULL); INSERT INTO c VALUES (1, 2)',
     );
-    const planned = await source.describe(publicTable('c'), [], null);
+    const planned = await source.describe(publicTable('c'));
     await db.sql('ALTER TABLE c ADD w int DEFAULT 5');
     expect((await readWhole(source, planned, { after: null, upTo: '9' })).rows).toEqual([['1', '2']]);
   });
@@ -197,7 +197,7 @@ describe('a table that changes', () => {
   ])('%s between two statements', async (sql, code) => {
     await db.sql(`DROP TABLE IF EXISTS c; CREATE TABLE c (id int PRIMARY KEY, v int NOT NULL, n numeric(10,2), f text);
       INSERT INTO c SELECT i, i, i, repeat('x', 100000) FROM generate_series(1, 1000) i`);
-    const planned = await source.describe(publicTable('c'), [], null);
+    const planned = await source.describe(publicTable('c'));
     let changed = false;
     const reading = async (): Promise<void> => {
       for await (const _ of source.read(
@@ -218,7 +218,7 @@ test('a key that is not what its index says', async () => {
   await db.sql(`CREATE TABLE twice (id int NOT NULL, v int); INSERT INTO twice VALUES (1), (2), (2), (3);
     CREATE INDEX broken ON twice (id);
     UPDATE pg_index SET indisunique = true WHERE indexrelid = 'broken'::regclass`);
-  const twice = await source.describe(publicTable('twice'), [], 'id');
+  const twice = await source.describe(publicTable('twice'), { key: ['id'] });
   await expect(readWhole(source, twice, { after: null, upTo: '9' })).rejects.toMatchObject({
     code: 'KeyViolated',
     message: 'public.twice: the key column id has the same value twice',

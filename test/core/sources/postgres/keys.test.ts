@@ -90,7 +90,7 @@ describe.each(cases)('a key of type %s', (type, made, more) => {
   });
 
   test('each row once, in order, by statements of three rows; keys read back as themselves', async () => {
-    const table = await source.describe(publicTable(name), [], null);
+    const table = await source.describe(publicTable(name));
     const { min, max, rows: estimate, sample } = await source.measure(table, 50);
     const oracle = await db.sql(`SELECT t.v, t."the Key"::text FROM "${name}" t ORDER BY t."the Key"`);
     expect([min, max]).toEqual([oracle[0]?.[1], oracle.at(-1)?.[1]]);
@@ -116,7 +116,7 @@ describe.each(cases)('a key of type %s', (type, made, more) => {
     const [, middle] = (
       await db.sql(`SELECT v, "the Key"::text FROM "${name}" WHERE v = 100`)
     )[0] as string[];
-    const { max } = await source.measure(await source.describe(publicTable(name), [], null), 1);
+    const { max } = await source.measure(await source.describe(publicTable(name)), 1);
     const sql = rangeQuery(table, middle as string, max as string, 10);
     const plan = (await session.query('explain', `EXPLAIN ${sql}`)).flat().join('\n');
     expect(plan).toMatch(/Index (Only )?Scan/);
@@ -130,10 +130,10 @@ test('a key cast to text is still read in the order of the key', async () => {
     INSERT INTO casted SELECT i, date '2026-01-01' + i FROM generate_series(1, 100) i;
     INSERT INTO casted VALUES (0, '-infinity'), (101, 'infinity'), (-1, '0044-03-15 BC')`);
   const small = { ...limits, statementRows: 7 };
-  const byId = await source.describe(publicTable('casted'), ['id', 'd'], null);
+  const byId = await source.describe(publicTable('casted'), { asText: ['id', 'd'] });
   const ids = await readWhole(source, byId, { after: null, upTo: '101' }, small);
   expect(ids.rows.map(([id]) => Number(id))).toEqual(Array.from({ length: 103 }, (_, i) => i - 1));
-  const byDate = await source.describe(publicTable('casted'), ['d'], 'd');
+  const byDate = await source.describe(publicTable('casted'), { asText: ['d'], key: ['d'] });
   const dates = await readWhole(source, byDate, { after: null, upTo: 'infinity' }, small);
   expect(dates.rows).toEqual(await db.sql('SELECT id::text, d::text FROM casted c ORDER BY c.d'));
 });
@@ -164,7 +164,7 @@ test('property: any key reads back as itself', async () => {
         await db.sql(`DROP TABLE IF EXISTS one_key; CREATE TABLE one_key AS SELECT DISTINCT ${column} AS k FROM any_key;
           ALTER TABLE one_key ADD PRIMARY KEY (k)`);
         // one row a batch: the text of every key, and no value of a file in between
-        const table = await source.describe(publicTable('one_key'), ['k'], null);
+        const table = await source.describe(publicTable('one_key'), { asText: ['k'] });
         const { max } = await source.measure(table, 1);
         const read = await readWhole(
           source,
@@ -174,7 +174,7 @@ test('property: any key reads back as itself', async () => {
         );
         const oracle = await db.sql('SELECT o.k::text FROM one_key o ORDER BY o.k');
         expect(read.keys.filter((_, i) => i % 2 === 0)).toEqual(oracle.flat());
-        const plain = await source.describe(publicTable('one_key'), [], null);
+        const plain = await source.describe(publicTable('one_key'));
         if (column === 't') continue; // beyond int64 microseconds no file holds it
         const decoded = await readWhole(
           source,

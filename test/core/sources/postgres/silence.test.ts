@@ -1,7 +1,7 @@
 /** A server whose connections are open and say nothing: failed over, or dropped by a NAT, without RST. */
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { postgresSource } from '../../../../core/sources/postgres/postgres.ts';
-import { silenceWatch } from '../../../../core/sources/postgres/silence.ts';
+import { silenceWatch } from '../../../../core/sources/reading/silence.ts';
 import type { Source } from '../../../../core/sources/source.ts';
 import { type TestPostgres, testPostgres } from '../../../support/postgres.ts';
 import { type TcpGate, tcpGate } from '../../../support/tcp-gate.ts';
@@ -39,7 +39,7 @@ function behindGate(options: { silenceMsMax?: number } = {}): Source {
 
 test('in the middle of a read: transient, within the limit; the rows before count', async () => {
   const source = behindGate({ silenceMsMax });
-  const table = await source.describe(publicTable('t'), [], null);
+  const table = await source.describe(publicTable('t'));
   let lastKey: string | null = null;
   const reading = async (): Promise<void> => {
     for await (const batch of source.read(table, whole, { ...limits, statementRows: 20, batchRows: 20 })) {
@@ -58,9 +58,9 @@ test('in the middle of a read: transient, within the limit; the rows before coun
 
 test('in the middle of a question, and the next one is asked on another connection', async () => {
   const source = behindGate({ silenceMsMax });
-  const table = await source.describe(publicTable('t'), [], null);
+  const table = await source.describe(publicTable('t'));
   for (const ask of [
-    () => source.describe(publicTable('t'), [], null),
+    () => source.describe(publicTable('t')),
     () => source.measure(table, 10),
     () => readWhole(source, table, whole),
   ]) {
@@ -70,7 +70,7 @@ test('in the middle of a question, and the next one is asked on another connecti
       message: expect.stringContaining('nothing came for 0.5 s'),
     });
     gate.hold(false);
-    expect(await source.describe(publicTable('t'), [], null)).toEqual(table);
+    expect(await source.describe(publicTable('t'))).toEqual(table);
   }
 });
 
@@ -89,7 +89,7 @@ test('one who is slow, but speaks, is heard', async () => {
   await db.sql(`CREATE CAST (drop AS text) WITH FUNCTION drop_text(drop);
     CREATE TABLE drops (id int PRIMARY KEY, v drop); INSERT INTO drops SELECT i, ROW(i)::drop FROM generate_series(1, 8) i`);
   const source = behindGate({ silenceMsMax });
-  const table = await source.describe(publicTable('drops'), [], null);
+  const table = await source.describe(publicTable('drops'));
   // one statement of 1.6 s, more than three times the limit
   const read = await readWhole(source, table, { after: null, upTo: '8' }, { ...limits, statementMs: 60_000 });
   expect(read.rows).toHaveLength(8);
@@ -99,10 +99,7 @@ test('close does not wait for an answer that does not come', async () => {
   const source = behindGate();
   await source.identify();
   gate.hold(true);
-  const asked = Promise.allSettled([
-    source.describe(publicTable('t'), [], null),
-    source.count(publicTable('t')),
-  ]);
+  const asked = Promise.allSettled([source.describe(publicTable('t')), source.count(publicTable('t'))]);
   await source.close();
   for (const answer of await asked)
     expect(answer).toMatchObject({ status: 'rejected', reason: { code: 'SourceUnavailable' } });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { pace, statementBytes } from '../../../../core/sources/postgres/pace.ts';
+import { pace, statementBytes } from '../../../../core/sources/reading/pace.ts';
 
 const limits = { statementMs: 200, statementRows: 100_000, batchRows: 16_384 };
 

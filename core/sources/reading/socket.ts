@@ -1,5 +1,5 @@
 /**
- * The socket's data, taken over from `pg` for the time of a COPY.
+ * The socket's data, taken over from the driver for the time of a statement.
  *
  * A plain socket reads into buffers of ours that are used again, and not too often: PostgreSQL sends 8 KiB at a
  * time, and whoever wakes up for each of them costs both sides more than the data do. When a read finds less
@@ -10,10 +10,12 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
 export type DataTap = {
-  /** From now on the handler gets the data instead of `pg`; null: `pg` again. */
+  /** From now on the handler gets the data instead of the driver; null: the driver again. */
   take(handler: ((chunk: Buffer) => void) | null): void;
   /** Nothing refers to this chunk's memory any more. */
   recycle(chunk: Buffer): void;
+  /** Nothing is read for now (the server will have to wait), or again. */
+  rest(on: boolean): void;
 };
 
 const bufferBytes = 256 * 1024;
@@ -25,6 +27,10 @@ export function tappedSocket(): { readonly socket: Socket; readonly tap: DataTap
   const free: Buffer[] = [];
   let handler: ((chunk: Buffer) => void) | null = null;
   let current: Buffer = Buffer.alloc(0);
+  let resting = false;
+  const resume = (): void => {
+    if (!resting) socket.resume();
+  };
   const socket = new Socket({
     onread: {
       buffer() {
@@ -39,7 +45,7 @@ export function tappedSocket(): { readonly socket: Socket; readonly tap: DataTap
         }
         if (count < bufferBytes) {
           socket.pause();
-          setTimeout(() => socket.resume(), restMs);
+          setTimeout(resume, restMs);
         }
         if (count < bufferBytes / 2) {
           // a small piece in a large buffer would multiply what waits in memory
@@ -59,6 +65,11 @@ export function tappedSocket(): { readonly socket: Socket; readonly tap: DataTap
       if (chunk.buffer.byteLength === bufferBytes && free.length < keptMax)
         free.push(Buffer.from(chunk.buffer as ArrayBuffer));
     },
+    rest(on) {
+      resting = on;
+      if (on) socket.pause();
+      else socket.resume();
+    },
   };
   return { socket, tap };
 }
@@ -75,5 +86,9 @@ export function streamTap(stream: Duplex): DataTap {
       for (const listener of taker === null ? former : [taker]) stream.on('data', listener);
     },
     recycle() {},
+    rest(on) {
+      if (on) stream.pause();
+      else stream.resume();
+    },
   };
 }

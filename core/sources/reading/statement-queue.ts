@@ -4,19 +4,34 @@
  * memory stays bounded because a statement is (at most `statementBytesMax`), and the next one is asked for only
  * when less than one statement's bytes wait.
  */
-import { formatTableName } from '../../definition/table-name.ts';
-import { TidemarkError } from '../../errors.ts';
-import type { KeyRange, ReadLimits } from '../source.ts';
+import type { ReadLimits } from '../source.ts';
 import { activeClock } from './active-clock.ts';
-import type { CatalogTable } from './catalog.ts';
-import type { Session } from './connect.ts';
-import { type DescribedColumn, type Segment, sendStatement } from './copy-stream.ts';
-import { keyOfRow } from './decoder.ts';
-import { serverFailure, sourceFailure } from './errors.ts';
 import { pace, statementBytes, statementBytesMax } from './pace.ts';
-import { copyRange } from './statement.ts';
+import type { Segment } from './segment.ts';
 
-export type StatementQueue = {
+/** What becomes of a statement. */
+export type StatementEvents = {
+  segment(segment: Segment): void;
+  /** All of its rows have come. */
+  ended(): void;
+  /** The connection is of no use any more. */
+  failed(error: unknown): void;
+};
+
+/** One connection, that is asked for rows. */
+export type RowConnection = {
+  readonly spent: boolean;
+  /** Asks for the rows behind the key `after`, so many at most. Returns what ends the watch over the answer. */
+  ask(after: string | null, rows: number, events: StatementEvents): () => void;
+  /** Nothing refers to this chunk's memory any more. */
+  recycle(bytes: Buffer): void;
+  /** Lets the server wait in the middle of a statement, or go on. */
+  rest(on: boolean): void;
+  /** Ends it at once, whatever the server is doing. */
+  destroy(): void;
+};
+
+export type StatementQueue<Connection> = {
   /** the rows to decode next; null: none has come yet, see `state` */
   first(): Segment | null;
   /** The first segment is decoded. */
@@ -25,27 +40,35 @@ export type StatementQueue = {
   readonly state: 'running' | 'ended' | { readonly failed: unknown };
   /** Resolves when `first` or `state` changes, or after so long. */
   change(withinMs: number): Promise<void>;
-  /** Ends it. The session, if it is still of use. */
-  stop(): Session | null;
+  /** Ends it. The connection, if it is still of use. */
+  stop(): Connection | null;
 };
 
-/** @param open makes another connection: a statement that is cut off costs its own */
-export function runStatements(
-  firstSession: Session,
-  open: () => Promise<Session>,
-  table: CatalogTable,
-  range: KeyRange,
-  limits: ReadLimits,
-): StatementQueue {
-  const where = formatTableName(table.description);
-  const steps = pace(limits, table.rowBytes);
+export type StatementOptions<Connection> = {
+  readonly first: Connection;
+  /** another connection: a statement that is cut off costs its own */
+  open(): Promise<Connection>;
+  /** behind which the first statement begins */
+  readonly after: string | null;
+  readonly limits: ReadLimits;
+  /** a guess of a row's width; null: unknown */
+  readonly rowBytes: number | null;
+  /** The key of the last row of a segment, as text. Null: there is no key, one statement brings all rows. */
+  readonly lastKey: ((segment: Segment) => string) | null;
+};
+
+export function runStatements<Connection extends RowConnection>(
+  options: StatementOptions<Connection>,
+): StatementQueue<Connection> {
+  const { open, limits, rowBytes, lastKey } = options;
+  const steps = pace(limits, rowBytes);
   const clock = activeClock();
   const queue: Segment[] = [];
   let queuedBytes = 0;
-  let state: StatementQueue['state'] = 'running';
-  let session: Session | null = firstSession;
+  let state: StatementQueue<Connection>['state'] = 'running';
+  let connection: Connection | null = options.first;
   /** where the next statement begins, when there is room for it; undefined: one is under way */
-  let next: string | null | undefined = range.after;
+  let next: string | null | undefined = options.after;
   /** of the statement under way; events of a former one count no more */
   let serial = 0;
   let wake: (() => void) | null = null;
@@ -60,8 +83,8 @@ export function runStatements(
   const fail = (error: unknown): void => {
     serial++;
     unwatch();
-    session?.destroy();
-    session = null;
+    connection?.destroy();
+    connection = null;
     if (state === 'running') state = { failed: error };
     changed();
   };
@@ -70,16 +93,16 @@ export function runStatements(
     if (next === undefined || state !== 'running' || queuedBytes > statementBytes) return;
     const after = next;
     next = undefined;
-    if (session !== null && !session.spent) {
-      send(session, after);
+    if (connection !== null && !connection.spent) {
+      ask(connection, after);
       return;
     }
     const mine = ++serial;
     open().then(
       (opened) => {
         if (mine !== serial) return opened.destroy();
-        session = opened;
-        send(opened, after);
+        connection = opened;
+        ask(opened, after);
       },
       (error) => {
         if (mine === serial) fail(error);
@@ -87,7 +110,7 @@ export function runStatements(
     );
   }
 
-  function send(through: Session, after: string | null): void {
+  function ask(through: Connection, after: string | null): void {
     const mine = ++serial;
     const rowsWanted = steps.rows;
     const begun = clock.ms();
@@ -106,29 +129,7 @@ export function runStatements(
       changed();
     };
 
-    through.onLost((error) => {
-      if (mine === serial) fail(sourceFailure(where, error));
-    });
-    unwatch = sendStatement(through, where, copyRange(table, after, range.upTo, rowsWanted), {
-      described(columns, select) {
-        if (select === 0) checkColumns(table, columns);
-      },
-      selected(collation, select) {
-        const { column } = table.description.key;
-        if (select === 0)
-          throw new TidemarkError(
-            'KeyViolated',
-            `${where}: the key column ${column} has the same value twice`,
-          );
-        throw new TidemarkError(
-          'TableChanged',
-          `${where}: the key ${column} was ordered by collation ${table.keyCollation?.description}, is now by ${collation}`,
-        );
-      },
-      copying(fields) {
-        if (fields !== table.columns.length)
-          throw new TidemarkError('ProtocolViolation', `${where}: COPY brings ${fields} columns`);
-      },
+    unwatch = through.ask(after, rowsWanted, {
       segment(segment) {
         if (mine !== serial) return;
         queue.push(segment);
@@ -136,30 +137,29 @@ export function runStatements(
         bytes += segment.end - segment.start;
         queuedBytes += segment.end - segment.start;
         changed();
+        if (lastKey === null) {
+          if (queuedBytes > statementBytesMax) through.rest(true);
+          return;
+        }
         const now = clock.ms();
         first ??= { at: now, rows };
         const late = steps.isLate(now - first.at, rows - first.rows, rowsWanted - rows);
         if (rows < rowsWanted && !late && bytes < statementBytesMax) return;
         // now: once it is decoded, its memory is used again
-        resumeAt = keyOfRow(segment, segment.lastRow, table.keyAt, table.keyWire);
+        resumeAt = lastKey(segment);
         if (rows >= rowsWanted) return;
         // too much or too long: the rows so far are whole rows of one statement, and count
         serial++;
         unwatch();
         through.destroy();
-        session = null;
+        connection = null;
         finished(late);
       },
-      ready(error, counted) {
-        if (mine !== serial) return;
-        through.onLost(null);
-        if (error !== null) return fail(serverFailure(where, error));
-        if (counted !== rows)
-          return fail(new TidemarkError('ProtocolViolation', `${where}: ${rows} of ${counted} rows came`));
-        finished(false);
+      ended() {
+        if (mine === serial) finished(false);
       },
-      broken(error) {
-        if (mine === serial) fail(sourceFailure(where, error));
+      failed(error) {
+        if (mine === serial) fail(error);
       },
     });
   }
@@ -172,7 +172,8 @@ export function runStatements(
       if (segment !== undefined) {
         queuedBytes -= segment.end - segment.start;
         // several segments may lie in one chunk
-        if (queue[0]?.bytes.buffer !== segment.bytes.buffer) session?.tap.recycle(segment.bytes);
+        if (queue[0]?.bytes.buffer !== segment.bytes.buffer) connection?.recycle(segment.bytes);
+        if (lastKey === null && queuedBytes <= statementBytes) connection?.rest(false);
       }
       nextStatement();
     },
@@ -193,27 +194,11 @@ export function runStatements(
       serial++;
       unwatch();
       // a statement is under way, or a connection is: `next` is set only between two statements
-      if (state === 'running' && next === undefined) session?.destroy();
-      const left = session;
-      session = null;
+      if (state === 'running' && next === undefined) connection?.destroy();
+      const left = connection;
+      connection = null;
       state = 'ended';
       return left === null || left.spent ? null : left;
     },
   };
-}
-
-function checkColumns(table: CatalogTable, described: readonly DescribedColumn[]): void {
-  for (const [i, column] of table.columns.entries()) {
-    const now = described[i];
-    const same =
-      now?.tableId === table.tableId &&
-      now.columnId === column.id &&
-      now.typeId === column.typeId &&
-      now.modifier === column.modifier;
-    if (!same)
-      throw new TidemarkError(
-        'TableChanged',
-        `${formatTableName(table.description)}: column ${column.name} has changed while it was read`,
-      );
-  }
 }

@@ -1,0 +1,53 @@
+import { formatTableName } from '../../definition/table-name.ts';
+import { TidemarkError } from '../../errors.ts';
+import type { Key, KeyColumn, TableDescription } from '../source.ts';
+import type { CatalogTable } from './catalog.ts';
+import type { CatalogColumn } from './columns.ts';
+
+/**
+ * The catalog's table, narrowed to the columns that the description has. Columns that were added since stay
+ * out. Throws `TableChanged` where the description does not hold any more.
+ */
+export function asPlanned(catalog: CatalogTable, planned: TableDescription): CatalogTable {
+  const where = formatTableName(planned);
+  const changed = (what: string): TidemarkError => new TidemarkError('TableChanged', `${where}: ${what}`);
+  if (catalog.description.identity !== planned.identity)
+    throw changed('it is another table than the one that was planned (dropped and made anew, or restored)');
+  const columns = planned.columns.map((column): CatalogColumn => {
+    const now = catalog.columns.find((one) => one.id === (column.number ?? column.id));
+    if (now === undefined) throw changed(`column ${column.name} is gone`);
+    if (now.name !== column.name) throw changed(`column ${column.name} is now called ${now.name}`);
+    if (now.sourceType !== column.sourceType || now.transfer !== column.transfer)
+      throw changed(`column ${column.name} was ${column.sourceType}, is now ${now.sourceType}`);
+    if (now.nullable && !column.nullable) throw changed(`column ${column.name} may be NULL now`);
+    return { ...now, nullable: column.nullable };
+  });
+  const problem = keyProblem(planned.key, catalog.description.key);
+  if (problem !== null) throw changed(problem);
+  const key = catalog.key.map((field) => {
+    if (field.at >= catalog.columns.length)
+      return { ...field, at: field.at - catalog.columns.length + columns.length };
+    return { ...field, at: columns.findIndex(({ name }) => name === field.name) };
+  });
+  return { ...catalog, columns, key };
+}
+
+const namesOf = (columns: readonly KeyColumn[]): string => columns.map(({ column }) => column).join(', ');
+
+/** What has become of the key; null: nothing. */
+function keyProblem(planned: Key, now: Key): string | null {
+  if (planned.by === 'place' && now.by === 'place') return planned.state === now.state ? null : rowsMoved;
+  if (planned.by !== 'columns' || now.by !== 'columns') return null;
+  if (namesOf(planned.columns) !== namesOf(now.columns))
+    return `it was read by ${namesOf(planned.columns)}, whose index orders them by ${namesOf(now.columns)} now`;
+  for (const [i, { column, collation }] of planned.columns.entries()) {
+    const collationNow = now.columns[i]?.collation;
+    if (collation !== collationNow)
+      return `the key ${column} was ordered by collation ${collation ?? 'unknown'}, is now by ${collationNow ?? 'none'}`;
+  }
+  return null;
+}
+
+/** Of a table that is read by where its rows lie. */
+export const rowsMoved =
+  'its rows have been updated or written anew since it was planned; without a key to go by, some of them may be missing or doubled';

@@ -1,0 +1,74 @@
+/** What a definition says of a table, held against the table. */
+import { TidemarkError } from '../errors.ts';
+import type { SourceColumn, TableDescription, TableWishes } from './source.ts';
+
+/** Nothing in particular. */
+export const noWishes: TableWishes = {
+  asText: [],
+  key: null,
+  columns: null,
+  excludeColumns: [],
+  where: null,
+  mask: {},
+};
+
+/** The wishes that give this description again, and perhaps more columns, as long as the table has not changed. */
+export function wishesOf({ columns, key, where }: TableDescription): TableWishes {
+  return {
+    asText: columns
+      .filter(({ transfer, mask }) => transfer === 'text' && mask === undefined)
+      .map(({ name }) => name),
+    key: key.by === 'columns' ? key.columns.map(({ column }) => column) : null,
+    columns: null,
+    excludeColumns: [],
+    where: where ?? null,
+    mask: Object.fromEntries(columns.flatMap(({ name, mask }) => (mask === undefined ? [] : [[name, mask]]))),
+  };
+}
+
+/**
+ * Holds what the definition says of columns against those that there are.
+ * @throws TidemarkError DefinitionInvalid
+ */
+export function checkWishes(where: string, columns: readonly SourceColumn[], wishes: TableWishes): void {
+  const names = columns.map(({ name }) => name);
+  const lists: [string, readonly string[]][] = [
+    ['as_text', wishes.asText],
+    ['columns', wishes.columns ?? []],
+    ['exclude_columns', wishes.excludeColumns],
+    ['mask', Object.keys(wishes.mask)],
+  ];
+  for (const [option, wanted] of lists) {
+    const unknown = wanted.filter((name) => !names.includes(name));
+    if (unknown.length > 0)
+      throw new TidemarkError(
+        'DefinitionInvalid',
+        `${option} of ${where} names ${unknown.join(', ')}; its columns are ${names.join(', ')}`,
+      );
+  }
+}
+
+/**
+ * Those that the definition asks for.
+ * @throws TidemarkError DefinitionInvalid where the key is not among them, or its values would not be the lake's:
+ *   they stand in the ledger and in manifests as they are
+ */
+export function wantedColumns<Column extends SourceColumn>(
+  where: string,
+  columns: readonly Column[],
+  wishes: TableWishes,
+  key: readonly string[],
+): Column[] {
+  const wanted = columns.filter(
+    ({ name }) => (wishes.columns?.includes(name) ?? true) && !wishes.excludeColumns.includes(name),
+  );
+  for (const name of key) {
+    const isMasked = wishes.mask[name] !== undefined;
+    if (!isMasked && wanted.some((column) => column.name === name)) continue;
+    throw new TidemarkError(
+      'DefinitionInvalid',
+      `${isMasked ? 'mask' : 'columns'} of ${where}: ${name} belongs to the key, by whose values the copying goes on after a crash: they stand in the ledger and in manifests as they are; allowed: another \`key:\`, or ${name} as it is`,
+    );
+  }
+  return wanted;
+}

@@ -57,15 +57,15 @@ const table = {
   ],
   KeyMissing: [
     'source',
-    'Give the table a primary key, then go on with `tidemark redrive`; or name a column with `key:` that is NOT NULL and has a unique index of its own, then `tidemark run` (a new run).',
+    'Give the table a primary key, or name columns with `key:` that are NOT NULL and have a unique index together (of a view: that are unique together); then `tidemark run --fresh` (a new run).',
   ],
   KeyUnsupported: [
     'source',
-    'Name another column with `key:`: one that is NOT NULL, unique by itself, and of type smallint, integer, bigint, text, varchar, uuid, date, timestamp, timestamptz or numeric; then `tidemark run` (a new run).',
+    'Name other columns with `key:`, that are NOT NULL and have a unique index together, without WHERE and expressions, in the order of its own columns; or make one, CREATE UNIQUE INDEX; then `tidemark run` (a new run).',
   ],
   KeyViolated: [
     'source',
-    'The key had a NULL or the same value twice. Mend the table’s rows and its unique index (REINDEX), then start over with `tidemark run --fresh`.',
+    'The key had a NULL or the same value twice. Mend the table’s rows and its unique index (REINDEX), or name columns of a view that are unique, with `key:`; then start over with `tidemark run --fresh`.',
   ],
   TableChanged: [
     'source',

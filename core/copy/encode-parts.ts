@@ -1,3 +1,5 @@
+import { formatTableName } from '../definition/table-name.ts';
+import { TidemarkError } from '../errors.ts';
 import type { Format } from '../formats/format.ts';
 import type { PartitionField } from '../formats/partition/partition.ts';
 import type { KeyRange, ReadLimits, Source, TableDescription } from '../sources/source.ts';
@@ -21,14 +23,20 @@ export type PartLimits = {
   readonly partSeconds: number;
 };
 
+/** A part is held in memory: what a table may have that becomes a single one. */
+const wholeBytesMax = 512 * 1024 * 1024;
+
 /**
  * Reads a range and cuts it into parts. A part is closed by rows, by the size of its files or by time, always between
  * two batches, so that its last key is known; it never exceeds its rows unless a single batch does. Where its files'
  * partitions would be too many with the next batch, it is closed before.
  *
+ * A table that is read in no order becomes one part, whatever the limits: behind any other offset nobody could go on.
+ *
  * Where `isTimeUp` says so, the part at hand is closed after its batch and nothing more is read: the range is then
  * not finished, no part says `last`.
  *
+ * @throws TidemarkError KeyMissing where such a table does not fit one part, and what the source says
  * @param keyValues for the file of part number `n` (from 0, within this call)
  */
 export async function* encodeParts(
@@ -61,7 +69,22 @@ export async function* encodeParts(
     return part;
   }
 
+  const isWhole = description.key.by === 'nothing';
+  const tooLarge = (why: string) =>
+    new TidemarkError(
+      'KeyMissing',
+      `${formatTableName(description)} has no key, so that it is copied in one piece, and ${why}`,
+    );
   for await (const batch of source.read(description, range, limits)) {
+    if (isWhole) {
+      if (isTimeUp()) throw tooLarge('that takes longer than one invocation of its function has time');
+      if (encoder.bytes > wholeBytesMax)
+        throw tooLarge(`its file has more than ${wholeBytesMax / 2 ** 20} MiB`);
+      if (keys && !encoder.fits(batch)) throw tooLarge('it has more partitions than a part may have');
+      encoder.write(batch);
+      keys = { firstKey: '', lastKey: '' };
+      continue;
+    }
     const isFull = encoder.rows + batch.rows > limits.partRows || !encoder.fits(batch);
     if (keys && isFull) yield close(false);
     encoder.write(batch);

@@ -111,10 +111,11 @@ export function memorySource(tables: Readonly<Record<string, readonly Row[]>>): 
       source.openReads++;
       try {
         let { after } = range;
+        const upTo = table.key.by === 'nothing' ? String(Number.MAX_SAFE_INTEGER) : range.upTo;
         for (;;) {
           await source.beforeBatch(batches++);
           const size = Math.min(batchRowsMax, limits.batchRows, limits.statementRows);
-          const rows = rowsWithin(tableOf(table).rows, after, range.upTo).slice(0, size);
+          const rows = rowsWithin(tableOf(table).rows, after, upTo).slice(0, size);
           if (rows.length === 0) return;
           const batch = batchOf(
             table.columns,

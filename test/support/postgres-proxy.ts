@@ -1,7 +1,7 @@
 /**
  * A proxy in front of a real PostgreSQL that understands its protocol (version 3, without TLS): it knows where a
  * message begins and ends, so that a test can let things go wrong at any request of a client. A request is what the
- * server answers: the startup, a password, a simple query, a Sync. (Where the client asks for TLS, the server says no.)
+ * server answers: the startup, a password, a simple query. (Where the client asks for TLS, the server says no.)
  */
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
@@ -76,6 +76,9 @@ function errorMessage(severity: string, code: string, text: string): Buffer {
   return Buffer.concat([head, fields]);
 }
 
+/** Every message of ours begins with the same settings. */
+const withoutSettings = (sql: string): string => sql.replace(/^(SET LOCAL [^;]*;)*/, '');
+
 const readyForQuery = Buffer.from([0x5a, 0, 0, 0, 5, 0x49]);
 
 /** @param target the server's port on 127.0.0.1 */
@@ -103,7 +106,6 @@ export async function postgresProxy(target: number): Promise<PostgresProxy> {
     /** what is done with the answer that comes now */
     let fault: PostgresFault | null = null;
     let held: Buffer[] = [];
-    let statement = '';
     let number = -1;
     let waitsForSslAnswer = false;
     /** what was to come through has, and the connection is about to break */
@@ -158,13 +160,7 @@ export async function postgresProxy(target: number): Promise<PostgresProxy> {
           case 'p':
             return request('password', bytes);
           case 'Q':
-            return request(bytes.toString('utf8', 5, bytes.length - 1), bytes);
-          case 'P':
-            statement = bytes.toString('utf8', 5).split('\0')[1] ?? '';
-            far.write(bytes);
-            return;
-          case 'S':
-            return request(statement, bytes);
+            return request(withoutSettings(bytes.toString('utf8', 5, bytes.length - 1)), bytes);
           default:
             far.write(bytes);
         }

@@ -20,15 +20,21 @@ export type Session = {
   /** When nothing comes for so long while the server is asked for something, the connection is taken for dead. */
   readonly silenceMsMax: number;
   /**
-   * Rows of texts, as the database writes them.
+   * The rows of the last statement, as texts that the database writes. Each call is one message, thus one transaction.
+   * @param sql `$1` … in it stand for the values
    * @param silenceMs another limit than `silenceMsMax`; null: as long as the server lets it take
    */
   query(
     where: string,
     sql: string,
-    values?: readonly unknown[],
+    values?: readonly (string | number)[],
     silenceMs?: number | null,
   ): Promise<(string | null)[][]>;
+  /**
+   * The statements, behind the settings that each relies on. They hold for this one message: behind a pooler that
+   * shares connections between transactions, the next one may be answered by another server process.
+   */
+  settled(sql: string): string;
   readonly stream: Duplex;
   /** Takes the socket's data over from `pg`, between two of its statements. */
   readonly tap: DataTap;
@@ -50,12 +56,12 @@ export type SessionSettings = { readonly statementTimeoutMs: number; readonly si
 const keepAliveMs = 30_000;
 
 /**
- * What every statement relies on: text that reads back as exactly the same value, errors instead of hidden
+ * What every message begins with: text that reads back as exactly the same value, errors instead of hidden
  * rows, plans that walk the key's index (never sort, never in parallel, never compiled first).
  */
 const settings = (statementTimeoutMs: number): Readonly<Record<string, string>> => ({
-  default_transaction_read_only: 'on',
   statement_timeout: String(statementTimeoutMs),
+  transaction_read_only: 'on',
   row_security: 'off',
   search_path: '',
   client_encoding: 'UTF8',
@@ -71,7 +77,7 @@ const settings = (statementTimeoutMs: number): Readonly<Record<string, string>> 
   max_parallel_workers_per_gather: '0',
 });
 
-/** Connects and sets the session up. Throws `SourceUnavailable`, `SourceRefused`, `SourceTimeout`, `SourceFailed`. */
+/** Connects. Throws `SourceUnavailable`, `SourceRefused`, `SourceTimeout`, `SourceFailed`. */
 export async function openSession(address: Address, options: SessionSettings): Promise<Session> {
   const where = placeOf(address);
   const files = await tlsFiles(address);
@@ -86,12 +92,11 @@ export async function openSession(address: Address, options: SessionSettings): P
     tls = false;
     client = await connect(false).catch((again) => Promise.reject(sourceFailure(where, again)));
   }
-  const session = sessionOf(address, client, tls, options.silenceMsMax);
+  const set = Object.entries(settings(options.statementTimeoutMs));
+  const prefix = set.map(([name, value]) => `SET LOCAL ${identifier(name)} = ${literal(value)};`).join('');
+  const session = sessionOf(address, client, tls, options.silenceMsMax, prefix);
   try {
-    const set = Object.entries(settings(options.statementTimeoutMs));
-    const sql = set.map(([name, value]) => `SET ${identifier(name)} = ${literal(value)}`).join(';');
     const withinMs = Math.min(address.connectMs, options.silenceMsMax);
-    await session.query(where, sql, [], withinMs);
     const ask = `SELECT current_setting('server_version'), pg_is_in_recovery()`;
     const [[version, isReplica] = []] = await session.query(where, ask, [], withinMs);
     return Object.assign(session, { serverVersion: version ?? '', isReplica: isReplica === 't' });
@@ -167,6 +172,7 @@ function sessionOf(
   { client, tap, stream }: Connected,
   tls: boolean,
   silenceMsMax: number,
+  prefix: string,
 ): Session {
   let spent = false;
   let lost: ((error: Error) => void) | null = null;
@@ -192,7 +198,8 @@ function sessionOf(
     onLost(handler) {
       lost = handler;
     },
-    async query(where, sql, values, silenceMs = silenceMsMax) {
+    settled: (sql) => `${prefix}${sql}`,
+    async query(where, sql, values = [], silenceMs = silenceMsMax) {
       // ends the connection, and with it the query
       const watch =
         silenceMs === null
@@ -202,8 +209,13 @@ function sessionOf(
               stream.destroy(nothingCame(where, silenceMs));
             });
       try {
-        const result = await client.query({ text: sql, values: values as unknown[], rowMode: 'array' });
-        return result.rows as (string | null)[][];
+        const text =
+          values.length === 0
+            ? sql
+            : sql.replaceAll(/\$(\d)/g, (_, number) => literal(String(values[number - 1])));
+        // of several statements, `pg` gives several results, which its types do not know
+        const results = (await client.query({ text: `${prefix}${text}`, rowMode: 'array' })) as unknown;
+        return (results as { readonly rows: (string | null)[][] }[]).at(-1)!.rows;
       } catch (error) {
         throw sourceFailure(where, error);
       } finally {

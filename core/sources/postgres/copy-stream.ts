@@ -68,7 +68,7 @@ export function sendStatement(
       broken(error);
     }
   });
-  const text = Buffer.from(`${sql}\0`, 'utf8');
+  const text = Buffer.from(`${session.settled(sql)}\0`, 'utf8');
   const head = Buffer.alloc(headBytes);
   head.write('Q');
   head.writeUInt32BE(text.length + 4, 1);

@@ -132,9 +132,10 @@ export function postgresSource(options: PostgresSourceOptions): Source {
     identify: () =>
       inTurn(async (session): Promise<SourceIdentity> => {
         const tls = session.tls ? 'over TLS' : 'without TLS';
+        const lag = session.isReplica ? `, ${await replicaLag(session)}` : '';
         const { host, port, database, user } = session.address;
         return {
-          description: `PostgreSQL ${session.serverVersion} at ${host}:${port}/${database}, as ${user}, ${tls}`,
+          description: `PostgreSQL ${session.serverVersion} at ${host}:${port}/${database}, as ${user}, ${tls}${lag}`,
           identity: await databaseIdentity(session),
         };
       }),
@@ -154,6 +155,17 @@ export function postgresSource(options: PostgresSourceOptions): Source {
       await Promise.all(idle.splice(0).map((session) => session.end()));
     },
   };
+}
+
+/** How far a replica is behind the server that it follows. */
+async function replicaLag(session: Session): Promise<string> {
+  const [row] = await session.query(
+    placeOf(session.address),
+    `SELECT CASE WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN '0'
+       ELSE round(extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp())::numeric, 1)::text END`,
+  );
+  const seconds = row?.[0];
+  return seconds == null ? 'a replica that has replayed nothing yet' : `a replica ${seconds} s behind`;
 }
 
 /** The cluster's own identifier, where this user may ask for it, and the database's. */
@@ -178,20 +190,14 @@ async function countRows(session: Session, table: TableName, filter: string | nu
     [table.schema, table.table],
   );
   const only = kind?.[0] === 'r' ? 'ONLY ' : '';
-  await session.query(where, 'BEGIN');
-  try {
-    await session.query(
-      where,
-      'SET LOCAL statement_timeout = 0; SET LOCAL enable_seqscan = on; SET LOCAL enable_bitmapscan = on; SET LOCAL max_parallel_workers_per_gather = 2',
-    );
-    const [count] = await session.query(
-      where,
-      `SELECT count(*) FROM ${only}${qualified(table.schema, table.table)}${filter === null ? '' : ` WHERE (${filter}\n)`}`,
-      [],
-      null,
-    );
-    return Number(count?.[0]);
-  } finally {
-    if (!session.spent) await session.query(where, 'ROLLBACK');
-  }
+  const condition = filter === null ? '' : ` WHERE (${filter}\n)`;
+  const [count] = await session.query(
+    where,
+    `SET LOCAL statement_timeout = 0; SET LOCAL enable_seqscan = on; SET LOCAL enable_bitmapscan = on;
+     SET LOCAL max_parallel_workers_per_gather = 2;
+     SELECT count(*) FROM ${only}${qualified(table.schema, table.table)}${condition}`,
+    [],
+    null,
+  );
+  return Number(count?.[0]);
 }

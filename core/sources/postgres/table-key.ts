@@ -3,7 +3,7 @@ import { TidemarkError } from '../../errors.ts';
 import type { Key } from '../source.ts';
 import type { CatalogColumn } from './columns.ts';
 import type { Relation } from './relation.ts';
-import { noKeyTypes } from './type-map.ts';
+import { keyWires, noKeyTypes } from './type-map.ts';
 import { builtInOperators, type Operators, type UniqueIndex } from './unique-indexes.ts';
 
 export type ChosenKey =
@@ -51,12 +51,14 @@ export function chooseKey(
   return best === undefined ? withoutKey(table) : keyOf(table, best);
 }
 
-/** Few columns first, and numbers before texts. */
-function byWorth({ columns }: KeyedTable) {
-  const isText = ({ columns: [first] }: UniqueIndex): number =>
-    columns.find(({ name }) => name === first?.name)?.collated === true ? 1 : 0;
+/** Few columns first; what is cheap to read before texts, and texts before what has to be made one. */
+function byWorth(table: KeyedTable) {
+  const costs = ({ columns: [first] }: UniqueIndex): number => {
+    const { collated, typeId } = columnOf(table, first?.name ?? '');
+    return keyWires.has(typeId) ? Number(collated) : 2;
+  };
   return (a: UniqueIndex, b: UniqueIndex): number =>
-    a.columns.length - b.columns.length || isText(a) - isText(b) || (a.name < b.name ? -1 : 1);
+    a.columns.length - b.columns.length || costs(a) - costs(b) || (a.name < b.name ? -1 : 1);
 }
 
 const columnOf = ({ columns }: KeyedTable, name: string): CatalogColumn =>
@@ -151,7 +153,7 @@ function hints({ columns, indexes }: KeyedTable): string {
   );
   if (nullable.length === 0) return '';
   const which = nullable.map((index) => index.columns.map(({ name }) => name).join(' and '));
-  return `; ${which.join('; ')} would do as a key, if NOT NULL`;
+  return `; ${which.join(', or ')} would do as a key, if NOT NULL`;
 }
 
 const isOn = ({ columns }: UniqueIndex): string =>

@@ -10,7 +10,7 @@ import type { Keys } from '../../../core/objects/keys.ts';
 import type { ObjectStore } from '../../../core/objects/store.ts';
 import type { ChunkOrder } from '../../../core/plan/chunk-order.ts';
 import { freezeTable } from '../../../core/plan/frozen-table.ts';
-import type { KeyRange } from '../../../core/sources/source.ts';
+import type { Key, KeyRange } from '../../../core/sources/source.ts';
 import type { Embedded } from '../../support/embedded.ts';
 import { type Gate, gatedPlaces } from '../../support/faults.ts';
 import { describeTable, type MemorySource, memorySource, type Row } from '../../support/memory-source.ts';
@@ -41,6 +41,7 @@ const stamp = (second: number) => `2026-01-01T00:${String(second).padStart(2, '0
 export type ChunkOptions = {
   readonly partition?: readonly PartitionField[];
   readonly range?: KeyRange | null;
+  readonly key?: Key;
   readonly limits?: Partial<ChunkOrder['limits']>;
 };
 
@@ -82,7 +83,7 @@ export async function chunkFixture(
     totals: null,
   });
   await freezeTable(store, keys, run, id.table, {
-    description: describeTable('orders'),
+    description: { ...describeTable('orders'), ...(options.key && { key: options.key }) },
     partition: options.partition ?? [],
   });
   const places = { ledger, store, keys, format, source };

@@ -150,6 +150,47 @@ describe('a table that is written meanwhile', () => {
   });
 });
 
+describe('a table without any order', () => {
+  const rows = numberedRows(10);
+  const options = { key: { by: 'nothing' }, range: { after: null, upTo: '' } } as const;
+
+  test('becomes one part, whatever the limits say', async () => {
+    const fixture = await chunkFixture(embedded, rows, {
+      ...options,
+      limits: { partRows: 4, partBytes: 10 },
+    });
+    expect(await fixture.invoke()).toEqual({ status: 'done', rows: 10, parts: 1 });
+    const [part] = await fixture.log();
+    expect(part).toMatchObject({ from: null, to: '', last: true, files: [{ firstKey: '', lastKey: '' }] });
+    const { body } = (await embedded.store.get(part!.files[0]!.final))!;
+    expect(await rowsOfFile(body)).toEqual(rows);
+  });
+
+  test('is read from its beginning after an attempt that died', async () => {
+    const fixture = await chunkFixture(embedded, rows, options);
+    fixture.places.source.beforeBatch = (batch) => {
+      if (batch === 3) throw new TidemarkError('SourceUnavailable', 'gone');
+    };
+    await expect(fixture.invoke()).rejects.toMatchObject({ code: 'SourceUnavailable' });
+    expect(await fixture.log()).toEqual([]);
+    expect(await fixture.invoke()).toEqual({ status: 'done', rows: 10, parts: 1 });
+    expect(fixture.places.source.reads.map(({ after }) => after)).toEqual([null, null]);
+  });
+
+  test('that takes longer than an invocation: KeyMissing, and no part that nobody could go on behind', async () => {
+    const fixture = await chunkFixture(embedded, rows, options);
+    let remaining = 100_000;
+    fixture.places.source.beforeBatch = (batch) => {
+      if (batch === 3) remaining = 0;
+    };
+    await expect(fixture.invoke({ clock: { remainingMs: () => remaining } })).rejects.toMatchObject({
+      code: 'KeyMissing',
+      message: expect.stringMatching(/public\.orders has no key, .*longer than one invocation/),
+    });
+    expect(await fixture.log()).toEqual([]);
+  });
+});
+
 describe('time', () => {
   const rows = numberedRows(20);
 

@@ -323,7 +323,7 @@ test('a Plan that dies at any call is made up for by the next one', async () => 
 describe('what a newer Tidemark wrote', () => {
   test('a table’s plan is not read', async () => {
     const { run } = await planned();
-    const body = Buffer.from('{"format":3}\n');
+    const body = Buffer.from('{"format":99}\n');
     await embedded.store.put(keys.tablePlan(run, 0), body, sha256Of([body]), { mediaType: 'text/plain' });
     const again = await planned();
     expect(again.orders.filter(isProblem)).toMatchObject([{ table: 0, problem: { code: 'FormatTooNew' } }]);

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Session } from '../../../../core/sources/postgres/connect.ts';
-import { type Segment, sendStatement } from '../../../../core/sources/postgres/copy-stream.ts';
+import { sendStatement } from '../../../../core/sources/postgres/copy-stream.ts';
 import type { ServerError } from '../../../../core/sources/postgres/errors.ts';
+import type { Segment } from '../../../../core/sources/reading/segment.ts';
 
 const frame = (type: string, body: Buffer): Buffer => {
   const head = Buffer.alloc(5);
@@ -69,6 +70,7 @@ function feed(bytes: Buffer, sizes: readonly number[]): Outcome {
       },
       recycle() {},
     },
+    settled: (sql: string) => sql,
   } as unknown as Session;
   const keep = ({ bytes: memory, start, end, rows, lastRow }: Segment): void => {
     let at = start;

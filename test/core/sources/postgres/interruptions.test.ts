@@ -130,7 +130,7 @@ test('a slow server is not asked for connection after connection', async () => {
     url.port = String(gate.port);
     url.searchParams.set('sslmode', 'disable'); // one connection a session
     const slow = postgresSource({ url: url.href });
-    const described = await slow.describe(publicTable('first_slow'), [], null);
+    const described = await slow.describe(publicTable('first_slow'));
     const read = await readWhole(
       slow,
       described,

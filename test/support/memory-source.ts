@@ -103,6 +103,9 @@ export function memorySource(tables: Readonly<Record<string, readonly Row[]>>): 
         sample: rows.slice(0, -1).map(({ id }) => String(id)),
       };
     },
+    async rights() {
+      return { beyond: [], grants: [] };
+    },
     async count(table) {
       return tableOf(table).rows.length;
     },

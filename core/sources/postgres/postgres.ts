@@ -19,6 +19,7 @@ import { type CatalogTable, readCatalog } from './catalog.ts';
 import type { Session } from './connect.ts';
 import { qualified } from './literals.ts';
 import { readRange } from './read.ts';
+import { accountRights } from './rights.ts';
 import { measureTable } from './statistics.ts';
 
 export type PostgresSourceOptions = {
@@ -142,6 +143,7 @@ export function postgresSource(options: PostgresSourceOptions): Source {
     describe: (table, wishes) => inTurn((session) => describe(session, table, wishes)),
     measure: (table, sampleKeys) =>
       inTurn(async (session) => measureTable(session, await planned(session, table), sampleKeys)),
+    rights: (tables, account) => inTurn((session) => accountRights(session, tables, account)),
     count: (table, where = null) => inTurn((session) => countRows(session, table, where)),
     read,
     async close() {

@@ -47,6 +47,7 @@ export function connect(of: Database, hold: Hold, seen: Set<string>): Source {
   const now = ({ table }: TableName): Rows => of.generations.at(-1)!.get(table)!;
   return {
     identify: async () => ({ description: 'simulated', identity: 'simulated' }),
+    rights: async () => ({ beyond: [], grants: [] }),
     describe: (table) => ask('describe', table.table, () => describeTable(table.table)),
     measure: (table) =>
       ask('measure', table.table, () => {
@@ -59,6 +60,7 @@ export function connect(of: Database, hold: Hold, seen: Set<string>): Source {
           sample: keys.slice(0, -1),
         };
       }),
+    rights: async () => ({ beyond: [], grants: [] }),
     count: async (table) => now(table).size,
     async *read(table, range, limits) {
       const size = Math.min(batchRowsMax, limits.batchRows, limits.statementRows);

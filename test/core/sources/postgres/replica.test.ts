@@ -69,7 +69,7 @@ test('says that it is one, and how far it is behind', async () => {
   await caughtUp();
 });
 
-test('is read as any server is', async () => {
+test('is read like a server that leads', async () => {
   const table = await source.describe(publicTable('t'));
   const { rows } = await readWhole(source, table, { after: null, upTo: '5000' });
   expect(rows).toEqual(await primary.sql('SELECT t.id::text, t.v FROM t ORDER BY t.id'));

@@ -60,7 +60,6 @@ export function connect(of: Database, hold: Hold, seen: Set<string>): Source {
           sample: keys.slice(0, -1),
         };
       }),
-    rights: async () => ({ beyond: [], grants: [] }),
     count: async (table) => now(table).size,
     async *read(table, range, limits) {
       const size = Math.min(batchRowsMax, limits.batchRows, limits.statementRows);

@@ -57,7 +57,7 @@ const table = {
   ],
   KeyMissing: [
     'source',
-    'Give the table a primary key, or name columns with `key:` that are NOT NULL and have a unique index together (of a view: that are unique together); then `tidemark run --fresh` (a new run).',
+    'Give the table a primary key, then go on with `tidemark redrive`; or name columns with `key:` that are NOT NULL and have a unique index together (of a view: that are unique together), then `tidemark run` (a new run).',
   ],
   KeyUnsupported: [
     'source',

@@ -74,6 +74,9 @@ export async function* encodeParts(
     new TidemarkError(
       'KeyMissing',
       `${formatTableName(description)} has no key, so that it is copied in one piece, and ${why}`,
+      {
+        next: 'Give the table a primary key, or NOT NULL columns with a unique index, then start over with `tidemark run --fresh`.',
+      },
     );
   for await (const batch of source.read(description, range, limits)) {
     if (isWhole) {

@@ -89,6 +89,12 @@ export function memorySource(tables: Readonly<Record<string, readonly Row[]>>): 
     async identify() {
       return { description: 'rows in memory', identity: 'memory' };
     },
+    async list(asked) {
+      return [...source.tables.values()].map(({ description: { schema, table, columns: there } }) => ({
+        ...{ schema, table, kind: 'table', byPattern: true, rows: null, bytes: null },
+        columns: asked.filter((name) => there.some((column) => column.name === name)),
+      }));
+    },
     async describe(table) {
       await source.beforeDescribe(table);
       return structuredClone(tableOf(table).description);

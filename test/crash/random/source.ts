@@ -47,6 +47,8 @@ export function connect(of: Database, hold: Hold, seen: Set<string>): Source {
   const now = ({ table }: TableName): Rows => of.generations.at(-1)!.get(table)!;
   return {
     identify: async () => ({ description: 'simulated', identity: 'simulated' }),
+    // its definition names the tables
+    list: async () => [],
     describe: (table) => ask('describe', table.table, () => describeTable(table.table)),
     measure: (table) =>
       ask('measure', table.table, () => {

@@ -18,6 +18,7 @@ import { partitionOf } from './partition.ts';
 import { emptyPatterns, listedFor, tableNames, tableProblems } from './run-tables.ts';
 import { startRun } from './start-run.ts';
 import { readTablePlan, settleTablePlan, type TablePlan } from './table-plan.ts';
+import { forTables } from './tables-at-once.ts';
 
 /** Keys to sample from a table: for up to some hundred chunks, each is within a few percent of its size. */
 const sampleKeys = 30_000;
@@ -182,13 +183,13 @@ export async function planRun(
   }
 
   // as bytes: the lines of a table are made when it is planned, and held once
-  const lines: Buffer[] = [];
+  const lines: Buffer[] = tables.map(() => Buffer.alloc(0));
   let chunks = 0;
-  for (const [index, name] of tables.entries()) {
+  await forTables(tables, async (name, index) => {
     const orders = await ordersOf(name, index);
-    lines.push(Buffer.from(orders.map((order) => `${JSON.stringify(order)}\n`).join('')));
+    lines[index] = Buffer.from(orders.map((order) => `${JSON.stringify(order)}\n`).join(''));
     chunks += orders.length;
-  }
+  });
 
   const planKey = keys.plan(run, randomBytes(4).toString('hex'));
   const body = Buffer.concat(lines);

@@ -1,6 +1,7 @@
 import { type ErrorCode, TidemarkError } from '../errors.ts';
 import { knownRun } from '../ledger/known-run.ts';
 import type { Ledger, Part, Run, TableHead, Totals } from '../ledger/ledger.ts';
+import { forTables } from '../plan/tables-at-once.ts';
 import type { PublishPlaces } from './catalogs/catalog-of.ts';
 import type { Keep } from './iceberg/table.ts';
 import { commitTables, finishTable } from './publish-table.ts';
@@ -156,12 +157,18 @@ export async function publishRun(
   const logs = await readLogs(ledger, sync, run);
   const heads: TableHead[] = [];
   const incomplete: Incomplete[] = [];
-  for (const group of groupsOf(found.tables, groupOf)) {
+  let isSuperseded = false;
+  await forTables(groupsOf(found.tables, groupOf), async (group) => {
+    if (isSuperseded) return;
     const published = await publishGroup(places, found, group, logs, keep, nowMs);
-    if (published === 'superseded') return { status: 'over', sync, run };
+    if (published === 'superseded') {
+      isSuperseded = true;
+      return;
+    }
     heads.push(...published.heads);
     incomplete.push(...published.incomplete);
-  }
+  });
+  if (isSuperseded) return { status: 'over', sync, run };
   if (incomplete.length > 0) {
     // abandoned meanwhile: what is missing was swept, and nobody waits for it any more
     if ((await knownRun(ledger, sync, run)).status !== 'running') return { status: 'over', sync, run };

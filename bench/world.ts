@@ -6,6 +6,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 import { fingerprint } from '../core/definition/fingerprint.ts';
 import { loadDefinition } from '../core/definition/load.ts';
+import { parseTableName } from '../core/definition/table-name.ts';
 import { dynamodbClient, dynamodbLedger } from '../core/ledger/dynamodb.ts';
 import { chunkOrder } from '../core/plan/chunk-order.ts';
 import { planTable } from '../core/plan/plan-run.ts';
@@ -163,7 +164,10 @@ export async function makeWorld(
     async function planned(table: TableName) {
       const yaml = definitionOf(table);
       const definition = loadDefinition(yaml, definitionFile(table), { DATABASE_URL: postgres.url });
-      return { definition, plan: await planTable(source, definition, definition.tables[0]!) };
+      return {
+        definition,
+        plan: await planTable(source, definition, parseTableName(definition.tables[0]!.name)!, []),
+      };
     }
   } catch (error) {
     await stop();

@@ -1,4 +1,6 @@
+import type { Definition } from '../core/definition/options.ts';
 import { parseTableName } from '../core/definition/table-name.ts';
+import { tableOptions } from '../core/definition/table-options.ts';
 import { TidemarkError } from '../core/errors.ts';
 import type { Pointer } from '../core/publish/pointer.ts';
 import type { Source } from '../core/sources/source.ts';
@@ -46,6 +48,7 @@ export async function countTables(
   cloud: Cloud,
   source: Source,
   counter: FileCounter,
+  definition: Definition,
   tables: readonly string[],
 ): Promise<TableCount[]> {
   const counts: TableCount[] = [];
@@ -55,7 +58,7 @@ export async function countTables(
     const pointer: Pointer | null = found && JSON.parse(found.body.toString('utf8'));
     counts.push({
       table,
-      source: await source.count(name),
+      source: await source.count(name, tableOptions(definition, name).where),
       files: await counter.count((pointer?.files ?? []).map(({ key }) => cloud.place(key))),
     });
   }

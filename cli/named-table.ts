@@ -1,25 +1,47 @@
-import type { Definition, TableOptions } from '../core/definition/options.ts';
+import type { Definition } from '../core/definition/options.ts';
 import { formatTableName, parseTableName } from '../core/definition/table-name.ts';
+import { definedTables, isDefined } from '../core/definition/table-options.ts';
 import { TidemarkError } from '../core/errors.ts';
+import type { Ledger } from '../core/ledger/ledger.ts';
 import { nearestWord } from '../core/nearest.ts';
 import type { TableName } from '../core/sources/source.ts';
 
+/** A name is listed so often. */
+const listedMax = 20;
+
 /**
- * The table of a definition that people mean: with its schema, or without where that is public.
+ * The table of a definition that people mean: with its schema, or without where that is public. Which tables patterns have
+ * taken is known from the ledger; the database is not asked.
+ *
+ * @param ledger null: what a pattern matches is believed
  * @throws TidemarkError UsageWrong, with what there is
  */
-export function namedTable(
-  { name: sync, tables }: Definition,
+export async function namedTable(
+  definition: Definition,
   text: string,
-): { readonly table: TableName; readonly options: TableOptions; readonly index: number } {
+  ledger: Pick<Ledger, 'tableHeads'> | null,
+): Promise<TableName> {
+  const { name: sync } = definition;
   const wanted = parseTableName(text);
-  const names = tables.map(({ name }) => formatTableName(parseTableName(name)!));
-  const index = wanted ? names.indexOf(formatTableName(wanted)) : -1;
-  if (wanted && index >= 0) return { table: wanted, options: tables[index]!, index };
-  const near = nearestWord(text, names) ?? nearestWord(`public.${text}`, names);
+  const named = definedTables(definition).entries.flatMap(({ pattern }) => pattern.exact ?? []);
+  const names = named.map(formatTableName);
+  if (wanted && names.includes(formatTableName(wanted))) return wanted;
+  if (wanted && isDefined(definition, wanted) && ledger === null) return wanted;
+  const heads = (await ledger?.tableHeads(sync)) ?? [];
+  names.push(
+    ...heads.map(({ table }) => table).filter((table) => isDefined(definition, parseTableName(table)!)),
+  );
+  if (wanted && names.includes(formatTableName(wanted))) return wanted;
+  const known = [...new Set(names)];
+  const near = nearestWord(text, known) ?? nearestWord(`public.${text}`, known);
+  const more = known.length > listedMax ? ', …' : '';
+  const hint =
+    known.length === 0
+      ? 'no run of it has had a table yet'
+      : `its tables: ${known.slice(0, listedMax).join(', ')}${more}`;
   throw new TidemarkError(
     'UsageWrong',
-    `sync ${sync} has no table ${JSON.stringify(text)}${near ? `; did you mean ${near}?` : `; its tables: ${names.slice(0, 20).join(', ')}${names.length > 20 ? ', …' : ''}`}`,
-    { next: 'Name a table as it stands under tables: in the definition.' },
+    `sync ${sync} has no table ${JSON.stringify(text)}; ${near ? `did you mean ${near}?` : hint}`,
+    { next: 'Name a table as it stands under tables: in the definition, or in `tidemark status`.' },
   );
 }

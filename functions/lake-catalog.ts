@@ -1,6 +1,6 @@
 import { lakeName } from '../core/definition/lake-name.ts';
 import type { Definition } from '../core/definition/options.ts';
-import { formatTableName, parseTableName } from '../core/definition/table-name.ts';
+import { tableOptions } from '../core/definition/table-options.ts';
 import type { Keys } from '../core/objects/keys.ts';
 import type { ObjectStore } from '../core/objects/store.ts';
 import type { TableCatalog } from '../core/publish/catalogs/catalog.ts';
@@ -9,10 +9,10 @@ import { restCatalog } from '../core/publish/catalogs/rest-catalog.ts';
 import type { TableName } from '../core/sources/source.ts';
 
 /** Which name each of a definition's tables has in its catalog. */
-export function lakeNames({ tables }: Definition): (table: TableName) => string {
-  const others = new Map(tables.map(({ name, as }) => [formatTableName(parseTableName(name)!), as]));
-  return (table) => lakeName(table, others.get(formatTableName(table)));
-}
+export const lakeNames =
+  (definition: Definition): ((table: TableName) => string) =>
+  (table) =>
+    lakeName(table, tableOptions(definition, table).as);
 
 /**
  * The catalog beside the ledger that a definition names; undefined: the ledger is the catalog.

@@ -5,10 +5,9 @@
  */
 import { Arn, ArnFormat, Aws } from 'aws-cdk-lib';
 import { Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { NamePiece, TablePattern } from '../core/definition/table-pattern.ts';
 import { TidemarkError } from '../core/errors.ts';
-import { type Keys, keysOf, type Target, tableFolder } from '../core/objects/keys.ts';
-
-type TableName = Parameters<typeof tableFolder>[0];
+import { type Keys, keysOf, pathSegment, type Target } from '../core/objects/keys.ts';
 
 /** Tables in the Glue Data Catalog. */
 export type GlueTables = {
@@ -65,18 +64,26 @@ const charactersOf = (statements: readonly PolicyStatement[]): number =>
     (_, name: string) => 'x'.repeat(tokenCharacters.find(([like]) => like.test(name))![1]),
   ).length;
 
+/** A character of a name may be several of its folder's. */
+const folderPattern = ({ schema, table }: TablePattern): string =>
+  [schema, table]
+    .map((pieces: readonly NamePiece[]) =>
+      pieces.map((piece) => ('text' in piece ? pathSegment(piece.text) : '*')).join(''),
+    )
+    .join('.');
+
 /**
- * Patterns of the folders of a sync's tables, as narrow as fits into its functions' roles: each table, else each schema,
- * else all that look like a table.
+ * Patterns of the folders of a sync's tables, as narrow as fits into its functions' roles: each table (or what the
+ * definition's patterns match), else each schema, else all that look like a table.
  *
  * @throws TidemarkError DefinitionInvalid where the prefix alone, which a role names many times, is too long
  */
 export function tablePatterns(
   territory: Omit<Territory, 'patterns'>,
-  tables: readonly TableName[],
+  tables: readonly TablePattern[],
 ): readonly string[] {
   const { prefix } = territory.target;
-  const folders = tables.map(tableFolder);
+  const folders = tables.map(folderPattern);
   const schemas = [...new Set(folders.map((folder) => `${folder.split('.')[0]}.*`))];
   const under = (patterns: readonly string[]) => patterns.map((pattern) => `${prefix}${pattern}`);
   const fits = (patterns: readonly string[]) =>
@@ -133,13 +140,13 @@ const regionOf = (arn: string): string => Arn.split(arn, ArnFormat.SLASH_RESOURC
 
 /**
  * Glue asks for an action on the table, on the database that it is in, and on the catalog. Tables are named as long as
- * their folders are, else it is all of the database.
+ * their folders are, without patterns; else it is all of the database.
  *
  * @see https://docs.aws.amazon.com/glue/latest/dg/glue-specifying-resource-arns.html
  */
 function onGlueTables({ glue, patterns }: Territory, actions: readonly string[]): PolicyStatement[] {
   if (!glue) return [];
-  const names = patterns.some((pattern) => pattern.endsWith('*')) ? ['*'] : glue.names;
+  const names = patterns.some((pattern) => pattern.includes('*')) ? ['*'] : glue.names;
   const tables = names.map((name) => inCatalog(glue, `table/${glue.database}/${name}`));
   return [
     allow(

@@ -1,6 +1,8 @@
 import { lakeName } from '../core/definition/lake-name.ts';
 import type { Definition } from '../core/definition/options.ts';
-import { parseTableName } from '../core/definition/table-name.ts';
+import { formatTableName, parseTableName } from '../core/definition/table-name.ts';
+import { definedTables, isDefined } from '../core/definition/table-options.ts';
+import { parseTablePattern } from '../core/definition/table-pattern.ts';
 import { TidemarkError } from '../core/errors.ts';
 import { parseTarget, tableFolder } from '../core/objects/keys.ts';
 import { nameOf } from './deployable-file.ts';
@@ -16,10 +18,16 @@ type Claim = {
   readonly allowed: string;
 };
 
-function tablesOf({ target, tables }: Definition): Claim[] {
-  const { bucket, prefix } = parseTarget(target.url);
-  return tables.map(({ name }) => {
-    const thing = `s3://${bucket}/${prefix}${tableFolder(parseTableName(name)!)}`;
+/** The tables that stand there by their names. */
+const namedOf = (definition: Definition) =>
+  definedTables(definition).entries.flatMap(({ entry, pattern: { exact } }) =>
+    exact ? [{ ...entry, table: exact }] : [],
+  );
+
+function tablesOf(definition: Definition): Claim[] {
+  const { bucket, prefix } = parseTarget(definition.target.url);
+  return namedOf(definition).map(({ name, table }) => {
+    const thing = `s3://${bucket}/${prefix}${tableFolder(table)}`;
     return {
       place: 'target.url',
       thing,
@@ -30,10 +38,11 @@ function tablesOf({ target, tables }: Definition): Claim[] {
 }
 
 /** Two syncs may share a database; a table of it is one sync's. */
-function glueTablesOf({ target: { catalog }, tables }: Definition): Claim[] {
+function glueTablesOf(definition: Definition): Claim[] {
+  const { catalog } = definition.target;
   if (catalog.type !== 'glue') return [];
-  return tables.map(({ name, as }) => {
-    const thing = `${catalog.database}.${lakeName(parseTableName(name)!, as)}`;
+  return namedOf(definition).map(({ name, as, table }) => {
+    const thing = `${catalog.database}.${lakeName(table, as)}`;
     return {
       place: 'target.catalog',
       thing,
@@ -91,6 +100,32 @@ export const refuseConflicts = (syncs: readonly Sync[]): void =>
 /** The same of the tables alone: what an app has of its own (bucket, VPC) may be shared. */
 export const refuseSharedTables = (syncs: readonly Sync[]): void => refuse(syncs, catalogedOf);
 
+/**
+ * A pattern of the one sync that lies within what the other one takes, in the same place. Which tables there are is not
+ * known here: those that two patterns happen to share are refused by the run that comes second, table by table.
+ */
+function sharedPatterns(one: Sync, other: Sync): string[] {
+  const placeOf = ({ definition }: Sync): string => {
+    const { bucket, prefix } = parseTarget(definition.target.url);
+    return `s3://${bucket}/${prefix}`;
+  };
+  const place = placeOf(one);
+  if (place !== placeOf(other)) return [];
+  const within = ({ definition }: Sync, { definition: outer }: Sync): string[] => {
+    const isPattern = (name: string) => parseTablePattern(name)!.exact === null;
+    const hasExact = new Set(namedOf(outer).map(({ table }) => formatTableName(table)));
+    // what it is written with stands for what it matches: public.a* lies within public.*
+    return definition.tables
+      .map(({ name }) => name)
+      .filter((name) => isDefined(outer, parseTableName(name)!))
+      .filter((name) => isPattern(name) || !hasExact.has(formatTableName(parseTableName(name)!)));
+  };
+  return [...new Set([...within(other, one), ...within(one, other)])].map(
+    (name) =>
+      `${nameOf(other.file)}: target.url: ${name} lies at ${place}, where both would write it, and ${nameOf(one.file)} has it too; allowed: another prefix, or \`exclude:\` in one of them`,
+  );
+}
+
 function refuse(syncs: readonly Sync[], claimsOf: (definition: Definition) => Claim[]): void {
   const holders = new Map<string, string>();
   const problems: string[] = [];
@@ -105,5 +140,8 @@ function refuse(syncs: readonly Sync[], claimsOf: (definition: Definition) => Cl
         );
     }
   }
+  for (const [index, other] of syncs.entries())
+    for (const one of syncs.slice(0, index))
+      if (one.file !== other.file) problems.push(...sharedPatterns(one, other));
   if (problems.length > 0) throw new TidemarkError('DefinitionInvalid', problems.join('\n'));
 }

@@ -12,7 +12,7 @@ import { Construct } from 'constructs';
 import { lakeName } from '../core/definition/lake-name.ts';
 import type { Definition } from '../core/definition/options.ts';
 import { alarmAfterHours } from '../core/definition/schedule.ts';
-import { parseTableName } from '../core/definition/table-name.ts';
+import { definedTables } from '../core/definition/table-options.ts';
 import { TidemarkError } from '../core/errors.ts';
 import { parseTarget } from '../core/objects/keys.ts';
 import { nameOf, readDeployableFile } from './deployable-file.ts';
@@ -152,7 +152,7 @@ export class SyncPipeline extends Construct {
         manifests: definition.target.manifests,
         source: sourcePermissions(stack, access),
       };
-      const tables = definition.tables.map(({ name }) => parseTableName(name)!);
+      const tables = definedTables(definition).entries.map(({ pattern }) => pattern);
       const territory: Territory = { ...ground, patterns: tablePatterns(ground, tables) };
       this.functions = syncFunctions(this, {
         sync,
@@ -245,15 +245,17 @@ export const sameName = (sync: string, first: string, second: string): TidemarkE
   );
 
 /** null: the catalog is another one */
-function glueTables(stack: Stack, { target, tables }: Definition): GlueTables | null {
-  const { catalog } = target;
+function glueTables(stack: Stack, definition: Definition): GlueTables | null {
+  const { catalog } = definition.target;
   const isEndpoint = catalog.type === 'rest' && catalog.sign?.service === 'glue';
   if (catalog.type !== 'glue' && !isEndpoint) return null;
   return {
     catalogArn: stack.formatArn({ service: 'glue', resource: 'catalog' }),
     database: catalog.type === 'glue' ? catalog.database : catalog.namespace,
     isEndpoint,
-    names: tables.map(({ name, as }) => lakeName(parseTableName(name)!, as)),
+    names: definedTables(definition).entries.flatMap(({ entry, pattern }) =>
+      pattern.exact ? [lakeName(pattern.exact, entry.as)] : [],
+    ),
   };
 }
 

@@ -18,7 +18,7 @@ const reasons: readonly { readonly in: RegExp; readonly reason: string }[] = [
   {
     in: /:glue:/,
     reason:
-      'The tables of a sync are more than fit into a role by their names. The pattern holds those of its database in the Glue Data Catalog only.',
+      'The tables of a sync are found when a run begins, or more than fit into a role by their names. The pattern holds those of its database in the Glue Data Catalog only.',
   },
   {
     in: /\//,

@@ -4,10 +4,11 @@ import { fingerprint } from '../../core/definition/fingerprint.ts';
 import { loadDefinition } from '../../core/definition/load.ts';
 import type { Definition } from '../../core/definition/options.ts';
 import { referencedVariables } from '../../core/definition/references.ts';
-import { formatTableName, parseTableName } from '../../core/definition/table-name.ts';
+import { parseTableName } from '../../core/definition/table-name.ts';
+import { parseTablePattern } from '../../core/definition/table-pattern.ts';
 import { TidemarkError } from '../../core/errors.ts';
 import { defaultCompression, loadCodec } from '../../core/formats/parquet/codec.ts';
-import { planTable } from '../../core/plan/plan-run.ts';
+import { previewRun } from '../../core/plan/preview.ts';
 import type { TablePlan } from '../../core/plan/table-plan.ts';
 import { catalogOf } from '../../core/publish/catalogs/catalog-of.ts';
 import type { Source } from '../../core/sources/source.ts';
@@ -61,7 +62,7 @@ export async function check(context: Context): Promise<Answer> {
   try {
     text = definitionText(context);
     definition = loadDefinition(text, context.definitionFile, null);
-    const tables = counted(definition.tables.length, 'table');
+    const tables = definedWords(definition);
     findings.push(
       good(
         'definition',
@@ -86,13 +87,16 @@ export async function check(context: Context): Promise<Answer> {
           ),
     );
   }
+  let tables: readonly string[] = [];
   const isWhole = findings.every(({ result }) => result === 'good');
   if (definition) findings.push(...(await checkCompression(context, definition)));
   if (text !== null && definition && isWhole) {
     try {
       // with the variables' values, which may be wrong in their own way
       definition = loadDefinition(text, context.definitionFile, environment);
-      findings.push(...(await checkSource(context, definition)));
+      const seen = await checkSource(context, definition);
+      findings.push(...seen.findings);
+      tables = seen.tables;
     } catch (error) {
       findings.push(bad('definition', null, error));
     }
@@ -101,21 +105,36 @@ export async function check(context: Context): Promise<Answer> {
   else if (definition && isNamed(definition)) findings.push(await checkDeployed(context, definition));
   if (definition && isWhole && findings.at(-1)?.result === 'good') {
     findings.push(...(await checkRun(context, definition)));
-    findings.push(...(await checkCatalog(context, definition)));
+    findings.push(...(await checkCatalog(context, definition, tables)));
   }
   return answerOf(context, findings);
 }
 
-async function checkSource(context: Context, definition: Definition): Promise<Finding[]> {
+/** Tables that stand there by their names, and patterns. */
+function definedWords({ tables }: Definition): string {
+  const patterns = tables.filter(({ name }) => parseTablePattern(name)!.exact === null).length;
+  if (patterns === 0) return counted(tables.length, 'table');
+  const named = tables.length - patterns;
+  return `${named === 0 ? '' : `${counted(named, 'table')} and `}${counted(patterns, 'pattern')}`;
+}
+
+/** What the database says, and which tables a run would have. */
+async function checkSource(
+  context: Context,
+  definition: Definition,
+): Promise<{ readonly findings: Finding[]; readonly tables: readonly string[] }> {
   const findings: Finding[] = [];
+  let tables: readonly string[] = [];
   let source: Source | null = null;
   try {
     source = await context.surroundings.openSource(definition);
     findings.push(good('database', null, (await source.identify()).description));
-    for (const table of definition.tables) {
-      const name = formatTableName(parseTableName(table.name)!);
+    const preview = await previewRun(source, definition);
+    ({ tables } = preview);
+    findings.push(...preview.notes.map((note) => remark('definition', null, note)));
+    for (const name of tables) {
       try {
-        findings.push(...tableFindings(name, await planTable(source, definition, table)));
+        findings.push(...tableFindings(name, await preview.plan(name)));
       } catch (error) {
         findings.push(bad('table', name, error));
         // without the database, every other table would say the same
@@ -127,7 +146,7 @@ async function checkSource(context: Context, definition: Definition): Promise<Fi
   } finally {
     await source?.close();
   }
-  return findings;
+  return { findings, tables };
 }
 
 function tableFindings(name: string, { description, rows, bytes: size }: TablePlan): Finding[] {
@@ -194,7 +213,11 @@ async function checkDeployed(context: Context, definition: Definition): Promise<
 }
 
 /** Whether the catalog beside the ledger takes the tables; the embedded cloud has none. */
-async function checkCatalog(context: Context, definition: Definition): Promise<Finding[]> {
+async function checkCatalog(
+  context: Context,
+  definition: Definition,
+  tables: readonly string[],
+): Promise<Finding[]> {
   const { type } = definition.target.catalog;
   if (type === 'ledger') return [];
   if (context.cloud === 'local')
@@ -207,9 +230,8 @@ async function checkCatalog(context: Context, definition: Definition): Promise<F
     ];
   return withCloud(context, definition, 'look', async (cloud) => {
     const findings: Finding[] = [];
-    for (const { name } of definition.tables) {
-      const table = parseTableName(name)!;
-      const spelled = formatTableName(table);
+    for (const spelled of tables) {
+      const table = parseTableName(spelled)!;
       try {
         const head = await cloud.ledger.tableHead(definition.name, spelled);
         const loaded = await catalogOf(cloud, definition.name).load(table, head);

@@ -1,7 +1,7 @@
-import { formatTableName, parseTableName } from '../../core/definition/table-name.ts';
 import { fieldText } from '../../core/formats/partition/partition.ts';
-import { planTable } from '../../core/plan/plan-run.ts';
+import { previewRun } from '../../core/plan/preview.ts';
 import type { TablePlan } from '../../core/plan/table-plan.ts';
+import type { SourceColumn } from '../../core/sources/source.ts';
 import type { Answer, Context } from '../context.ts';
 import { exitCodes, problemLines, type ShownError } from '../errors.ts';
 import { keyWords } from '../key-words.ts';
@@ -46,14 +46,16 @@ export async function plan(context: Context, options: { readonly chunks: boolean
   const source = await context.surroundings.openSource(definition);
   const planned: Planned[] = [];
   let database: string;
+  let notes: readonly string[];
   try {
     database = (await source.identify()).description;
-    for (const table of definition.tables) {
-      const name = formatTableName(parseTableName(table.name)!);
+    const preview = await previewRun(source, definition);
+    notes = preview.notes;
+    for (const table of preview.tables) {
       try {
-        planned.push({ table: name, plan: await planTable(source, definition, table), error: null });
+        planned.push({ table, plan: await preview.plan(table), error: null });
       } catch (error) {
-        planned.push({ table: name, plan: null, error: shownErrorHere(context, error) });
+        planned.push({ table, plan: null, error: shownErrorHere(context, error) });
       }
     }
   } finally {
@@ -67,6 +69,7 @@ export async function plan(context: Context, options: { readonly chunks: boolean
       database,
       target: definition.target.url,
       concurrency: definition.concurrency,
+      notes,
       tables: planned.map((entry) => toDocument(entry, options.chunks)),
     },
     lines: (style) => [
@@ -87,6 +90,7 @@ export async function plan(context: Context, options: { readonly chunks: boolean
         style.width,
         style.paint.faint,
       ),
+      ...notes.flatMap((text) => ['', ...noteLines(text, style)]),
       ...planned.flatMap((entry) => ['', ...tableLines(entry, options.chunks, style)]),
     ],
   };
@@ -102,19 +106,27 @@ function toDocument({ table, plan, error }: Planned, chunks: boolean): unknown {
     key: description.key,
     min,
     max,
-    columns: description.columns.map(({ name, sourceType, type, nullable }) => ({
-      name,
-      sourceType,
-      type,
-      nullable,
+    columns: description.columns.map(({ name, sourceType, type, nullable, mask }) => ({
+      ...{ name, sourceType, type, nullable, mask: mask ?? null },
     })),
     mode: plan.mode ?? 'overwrite',
+    where: description.where ?? null,
     partition: plan.partition.map(fieldText),
     notes: description.notes,
     chunkCount: Math.max(1, plan.chunks.length),
     ...(chunks && { chunks: plan.chunks }),
   };
 }
+
+const maskWords = ({ mask }: SourceColumn): string[] =>
+  mask === undefined
+    ? []
+    : [{ hash: 'masked: hash', redact: 'masked: redacted', null: 'masked: NULL' }[mask]];
+
+const noteLines = (text: string, { paint, width }: Style): string[] =>
+  wrapped(printable(text), width - 4).map((line, i) =>
+    i === 0 ? `  ${paint.warning('!')} ${line}` : `    ${line}`,
+  );
 
 function tableLines({ table, plan, error }: Planned, chunks: boolean, style: Style): string[] {
   const { paint, width } = style;
@@ -125,6 +137,7 @@ function tableLines({ table, plan, error }: Planned, chunks: boolean, style: Sty
   const { columns, notes } = plan.description;
   const ways = [
     ...(plan.mode === 'append' ? ['each run is added to what is there'] : []),
+    ...(plan.description.where === undefined ? [] : [`rows where ${plan.description.where}`]),
     ...(plan.partition.length > 0 ? [`divided by ${plan.partition.map(fieldText).join(', ')}`] : []),
   ];
   return [
@@ -135,16 +148,12 @@ function tableLines({ table, plan, error }: Planned, chunks: boolean, style: Sty
         { text: `  ${column.name}` },
         { text: column.sourceType },
         { text: typeWords(column.type) },
-        { text: column.nullable ? '' : 'not null' },
+        { text: [...(column.nullable ? [] : ['not null']), ...maskWords(column)].join(', ') },
       ]),
       width,
       paint.faint,
     ),
-    ...notes.flatMap((text) =>
-      wrapped(printable(text), width - 4).map((line, i) =>
-        i === 0 ? `  ${paint.warning('!')} ${line}` : `    ${line}`,
-      ),
-    ),
+    ...notes.flatMap((text) => noteLines(text, style)),
     ...(chunks
       ? layOut(
           chunkColumns,

@@ -1,4 +1,5 @@
 import { formatTableName } from '../../core/definition/table-name.ts';
+import { tableOptions } from '../../core/definition/table-options.ts';
 import { rollBack } from '../../core/publish/history.ts';
 import type { Answer, Context } from '../context.ts';
 import { exitCodes } from '../errors.ts';
@@ -10,7 +11,8 @@ import { count } from '../quantities.ts';
 /** Makes an older snapshot of a table the one that readers see. */
 export const rollback = (context: Context, name: string, to: string): Promise<Answer> =>
   look(context, async ({ definition, cloud }) => {
-    const { table, options } = namedTable(definition, name);
+    const table = await namedTable(definition, name, cloud.ledger);
+    const { mode } = tableOptions(definition, table);
     const sync = definition.name;
     const { head, id, before, changed } = await rollBack(
       { ...cloud, manifests: definition.target.manifests },
@@ -33,7 +35,7 @@ export const rollback = (context: Context, name: string, to: string): Promise<An
           : `${spelled}: readers see snapshot ${id} already; nothing was changed`,
         ...(changed
           ? [
-              `  The next run that is published ${options.mode === 'append' ? 'adds its rows to this one' : 'takes its place'}${definition.schedule ? ', and the sync has a schedule' : ''}.`,
+              `  The next run that is published ${mode === 'append' ? 'adds its rows to this one' : 'takes its place'}${definition.schedule ? ', and the sync has a schedule' : ''}.`,
               `  Snapshot ${before}, which they saw until now, may expire then. To keep it: \`${again(context, `tag ${name} <tag> --snapshot ${before}`)}\``,
             ]
           : []),

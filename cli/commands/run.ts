@@ -71,7 +71,7 @@ async function runOn(
     note(context, 'counting, in the database and in the files');
     const source = await surroundings.openSource(definition);
     try {
-      counts = await countTables(cloud, source, counter, followed.run!.tables);
+      counts = await countTables(cloud, source, counter, definition, followed.run!.tables);
     } finally {
       await source.close();
     }

@@ -22,7 +22,7 @@ const columns: readonly LayoutColumn[] = [
 /** A table's snapshots, newest first: which one readers see, and to which one can go back. */
 export const snapshots = (context: Context, name: string): Promise<Answer> =>
   look(context, async ({ definition, cloud }) => {
-    const { table } = namedTable(definition, name);
+    const table = await namedTable(definition, name, cloud.ledger);
     const spelled = formatTableName(table);
     const { head, snapshots: found } = await history(cloud, definition.name, table);
     return {

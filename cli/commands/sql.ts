@@ -3,10 +3,12 @@ import { join, resolve } from 'node:path';
 import { lakeName } from '../../core/definition/lake-name.ts';
 import type { Definition } from '../../core/definition/options.ts';
 import { formatTableName } from '../../core/definition/table-name.ts';
+import { tableOptions } from '../../core/definition/table-options.ts';
 import { TidemarkError } from '../../core/errors.ts';
 import type { TableHead } from '../../core/ledger/ledger.ts';
 import { nearestWord } from '../../core/nearest.ts';
 import { parseTarget, tableFolder } from '../../core/objects/keys.ts';
+import type { TableName } from '../../core/sources/source.ts';
 import type { Answer, Context } from '../context.ts';
 import { exitCodes } from '../errors.ts';
 import { namedTable } from '../named-table.ts';
@@ -22,8 +24,8 @@ export type SqlWish = { readonly table: string; readonly engine: string };
 export async function sql(context: Context, wish: SqlWish): Promise<Answer> {
   const engine = engineOf(wish.engine);
   const definition = readDefinitionToLook(context);
-  const named = namedTable(definition, wish.table);
-  const name = formatTableName(named.table);
+  const named = await namedTable(definition, wish.table, null);
+  const name = formatTableName(named);
   const { head, problem } = await lookUp(context, definition, name);
   const table = lakeTable(context, definition, named, head);
   const { statements, notes: said } = engines[engine](table);
@@ -73,15 +75,16 @@ async function lookUp(
 
 function lakeTable(
   context: Context,
-  { name, target }: Definition,
-  { table, options }: ReturnType<typeof namedTable>,
+  definition: Definition,
+  table: TableName,
   head: TableHead | null,
 ): LakeTable {
+  const { name, target } = definition;
   const isLocal = context.cloud === 'local';
   const { bucket, prefix } = parseTarget(target.url);
   return {
     name: formatTableName(table),
-    lakeName: lakeName(table, options.as),
+    lakeName: lakeName(table, tableOptions(definition, table).as),
     syncName: name.replaceAll('-', '_'),
     bucket,
     path: `${prefix}${tableFolder(table)}`,

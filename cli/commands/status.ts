@@ -1,5 +1,6 @@
 import { fingerprint } from '../../core/definition/fingerprint.ts';
-import { formatTableName, parseTableName } from '../../core/definition/table-name.ts';
+import { parseTableName } from '../../core/definition/table-name.ts';
+import { isDefined } from '../../core/definition/table-options.ts';
 import type { Answer, Context } from '../context.ts';
 import { exitCodes } from '../errors.ts';
 import { isAlive } from '../executions.ts';
@@ -74,14 +75,13 @@ export const status = (context: Context): Promise<Answer> =>
         progress: progressOf(await sightingOf(cloud, run, activity), () => !live, nowMs()),
       };
     }
-    const defined = new Set(definition.tables.map(({ name }) => formatTableName(parseTableName(name)!)));
     const tables = heads.map(({ table, version, snapshot, publishedRun }) => {
       // all that readers see: an append's own rows are a part of it
       const totals = snapshot?.appended?.total ?? snapshot;
       return {
         table,
         /** false: of a definition before; readers still see what was published of it */
-        inDefinition: defined.has(table),
+        inDefinition: isDefined(definition, parseTableName(table)!),
         version,
         rows: totals?.rows ?? null,
         bytes: totals?.bytes ?? null,

@@ -18,7 +18,7 @@ export type Tagging = {
 /** Gives a snapshot a name that keeps it from expiring, or takes the name away. */
 export const tag = (context: Context, wanted: Tagging): Promise<Answer> =>
   look(context, async ({ definition, cloud }) => {
-    const { table } = namedTable(definition, wanted.table);
+    const table = await namedTable(definition, wanted.table, cloud.ledger);
     const sync = definition.name;
     const spelled = formatTableName(table);
     const document = { command: 'tag', sync, table: spelled, tag: wanted.tag };

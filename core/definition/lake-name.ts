@@ -12,3 +12,6 @@ export const lakeName = ({ schema, table }: TableName, as: string | undefined): 
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, '_')
     .slice(0, nameMax);
+
+/** Of a name whose letters are all others (`日本`) nothing is left. */
+export const isLakeName = (name: string): boolean => /^[a-z0-9_]*[a-z0-9][a-z0-9_]*$/.test(name);

@@ -71,7 +71,8 @@ const partitionField = checkedText((text) => (parsePartitionField(text) ? null :
 export const partition = z
   .array(partitionField)
   .max(5)
-  .default([])
+  .optional()
+  .meta({ default: [] })
   .describe(
     'By what the table’s files are divided, as Iceberg’s transforms: `day(created_at)`, `bucket(16, customer_id)`, `country`. A part becomes one file for each value that is in it.',
   );

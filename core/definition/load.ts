@@ -83,6 +83,7 @@ function shown(value: unknown, path: readonly PropertyKey[]): string {
 const kinds: Readonly<Record<string, string>> = {
   object: 'a group of options',
   array: 'a list',
+  record: 'a group, with a word for each column',
   string: 'a text',
   int: 'a whole number',
   boolean: 'true or false',

@@ -13,6 +13,8 @@ type JsonSchema = {
   readonly oneOf?: readonly JsonSchema[];
   readonly items?: JsonSchema;
   readonly properties?: Readonly<Record<string, JsonSchema>>;
+  /** false, or what each value of a group is whose names are the user's */
+  readonly additionalProperties?: boolean | JsonSchema;
   readonly required?: readonly string[];
 };
 
@@ -23,7 +25,10 @@ function kindOf(schema: JsonSchema): string {
   if (schema.enum) return schema.enum.map((word) => `\`${word}\``).join(', ');
   if (schema.anyOf) return 'bytes: `67108864`, `64MiB`';
   if (schema.type === 'array') return `list of ${schema.items ? kindOf(schema.items) : 'anything'}`;
-  if (schema.type === 'object') return 'group';
+  if (schema.type === 'object') {
+    const { additionalProperties: values } = schema;
+    return typeof values === 'object' ? `group of ${kindOf(values)}` : 'group';
+  }
   if (schema.type === 'boolean') return '`true`, `false`';
   if (schema.type === 'integer' || schema.type === 'number') {
     const { minimum, maximum } = schema;

@@ -71,27 +71,56 @@ const source = z
   })
   .describe('Where rows come from.');
 
+const names = z.array(z.string().min(1));
+
+/** What a list of texts means where just one of them is written. */
+const asList = (value: unknown): unknown => (typeof value === 'string' ? [value] : value);
+
+/** In YAML, `null` without quotes is no text. */
+const maskKind = z.preprocess((value) => value ?? 'null', z.enum(['hash', 'redact', 'null']));
+
+/**
+ * What is left out may come from a pattern that matches the table, too: see `tableOptions`. So there are no defaults
+ * here but those that the page of the options shows.
+ */
 const table = z.strictObject({
   name: z
     .string()
     .min(1)
     .describe(
-      'schema.table, as the database spells it (upper and lower case count). A name that holds a dot or a quote is written in double quotes. Without a schema: public.',
+      'schema.table, as the database spells it (upper and lower case count). A name that holds a dot or a quote is written in double quotes. Without a schema: public. Or a pattern: `public.*`, `*.*`, `public.order_?`, where `*` is any run of characters and `?` one (in double quotes they are themselves). A pattern takes ordinary and partitioned tables; views, materialized views and foreign tables are named, with their `key`. What stands with a pattern holds for all that it matches, also where one of them is named besides: of entries that say different things the one that names the table counts, else the last one; masks and lists of columns add up.',
     ),
   key: z
+    .preprocess(asList, names.min(1))
+    .optional()
+    .describe(
+      'The column to walk along, or a list of columns: NOT NULL, and unique (together) by an index. Default: the primary key, or what takes its place. Not with a pattern.',
+    ),
+  as_text: names
+    .optional()
+    .meta({ default: [] })
+    .describe(
+      'Columns to copy as the database’s exact text, where the file’s own type cannot hold every value. This, and the other options that name columns: with a pattern they count in those of its tables that have the column.',
+    ),
+  columns: names.min(1).optional().describe('The columns to copy. Default: all.'),
+  exclude_columns: names.optional().meta({ default: [] }).describe('Columns to leave out.'),
+  where: z
     .string()
     .min(1)
     .optional()
-    .describe('The column to walk along: unique and NOT NULL. Default: the primary key.'),
-  as_text: z
-    .array(z.string().min(1))
-    .default([])
     .describe(
-      'Columns to copy as the database’s exact text, where the file’s own type cannot hold every value.',
+      'Which rows to copy: a condition over the table’s columns in the database’s SQL, as after WHERE. The database evaluates it, when the rows are read.',
+    ),
+  mask: z
+    .record(z.string().min(1), maskKind)
+    .optional()
+    .describe(
+      'What stands in the lake in place of a column’s values: `{ email: hash, name: redact, note: null }`. The database does it: no value leaves it. `hash`: SHA-256 of the value’s text, in hexadecimal digits; without a salt, so that equal values stay equal in all tables, and who can guess a value can test the guess (few values, such as phone numbers, can all be tried). `redact`: the word redacted. `null`: nothing. What is NULL stays NULL.',
     ),
   mode: z
     .enum(['overwrite', 'append'])
-    .default('overwrite')
+    .optional()
+    .meta({ default: 'overwrite' })
     .describe(
       'What a run does to the table in the lake: takes the place of what is there, or is added to it (every run copies the whole table).',
     ),
@@ -108,7 +137,7 @@ const table = z.strictObject({
     .regex(/^[a-z][a-z0-9_]{0,99}$/, 'lower-case letters, digits and _, a letter first, at most 100')
     .optional()
     .describe(
-      'The table’s name in `target.catalog`, and in what `tidemark sql` prints. Default: the table’s own, with its schema before it where that is not public, in lower case, and _ for all but letters and digits.',
+      'The table’s name in `target.catalog`, and in what `tidemark sql` prints. Default: the table’s own, with its schema before it where that is not public, in lower case, and _ for all but letters and digits. Not with a pattern.',
     ),
 });
 
@@ -173,7 +202,12 @@ export const definitionOptions = z.strictObject({
   tables: z
     .array(z.preprocess((value) => (typeof value === 'string' ? { name: value } : value), table))
     .min(1)
-    .describe('The tables to copy: names, or names with options.'),
+    .describe('The tables to copy: names or patterns, or these with options.'),
+  exclude: names
+    .default([])
+    .describe(
+      'Names and patterns of tables that no pattern under `tables` takes: `public.tmp_*`. What is named there itself is copied all the same.',
+    ),
   target,
   publish: z
     .enum(['each', 'together'])
@@ -197,4 +231,5 @@ export const definitionOptions = z.strictObject({
 
 /** A valid definition with its defaults, as the rest of the program uses it. */
 export type Definition = z.output<typeof definitionOptions>;
-export type TableOptions = Definition['tables'][number];
+/** What stands of a table, or of those that a pattern matches. What counts for a table is `TableOptions`. */
+export type TableEntry = Definition['tables'][number];

@@ -2,29 +2,35 @@
 import { bucketOf } from './aws-names.ts';
 import type { Credentials } from './deployed-source.ts';
 import { type Place, valueAt } from './document.ts';
-import { lakeName } from './lake-name.ts';
+import { isLakeName, lakeName } from './lake-name.ts';
 import type { Definition } from './options.ts';
 import { parsePartitionField, partitionFamily } from './partition-field.ts';
 import { longestGapHours } from './schedule.ts';
-import { formatTableName, parseTableName } from './table-name.ts';
+import { formatTableName } from './table-name.ts';
+import { parseTablePattern } from './table-pattern.ts';
 
 export type Breach = { readonly path: readonly PropertyKey[]; readonly what: string };
+
+/** A name as it was written, for messages. */
+const writtenName = (raw: unknown, index: number): string => {
+  const entry = valueAt(raw, ['tables', index]);
+  return JSON.stringify(typeof entry === 'string' ? entry : valueAt(entry, ['name']));
+};
 
 function tableBreaches({ tables }: Definition, raw: unknown): Breach[] {
   const breaches: Breach[] = [];
   const seen = new Map<string, number>();
   tables.forEach((table, index) => {
-    const name = parseTableName(table.name);
-    const entry = valueAt(raw, ['tables', index]);
-    const written = JSON.stringify(typeof entry === 'string' ? entry : valueAt(entry, ['name']));
-    if (!name) {
+    const pattern = parseTablePattern(table.name);
+    const written = writtenName(raw, index);
+    if (!pattern) {
       breaches.push({
         path: ['tables', index, 'name'],
-        what: `${written} is no table’s name; allowed: table, schema.table, or each in double quotes where it holds a dot`,
+        what: `${written} is no table’s name; allowed: table, schema.table, or each in double quotes where it holds a dot; and patterns: public.*`,
       });
       return;
     }
-    const spelled = formatTableName(name);
+    const spelled = pattern.exact ? formatTableName(pattern.exact) : `pattern ${table.name}`;
     const before = seen.get(spelled);
     if (before !== undefined)
       breaches.push({
@@ -32,8 +38,69 @@ function tableBreaches({ tables }: Definition, raw: unknown): Breach[] {
         what: `${written} stands already at tables[${before}]; allowed: each table once`,
       });
     seen.set(spelled, index);
+    if (pattern.exact) return;
+    for (const option of ['key', 'as'] as const) {
+      if (table[option] === undefined) continue;
+      breaches.push({
+        path: ['tables', index, option],
+        what: `stands with the pattern ${written}, but is one table’s own; allowed: in an entry that names the table, besides`,
+      });
+    }
   });
   return breaches;
+}
+
+/** What is said of a column twice, and differently. */
+function columnBreaches({ tables }: Definition, raw: unknown): Breach[] {
+  return tables.flatMap(({ key, columns, exclude_columns, mask }, index) => {
+    const both = columns?.filter((name) => exclude_columns?.includes(name)) ?? [];
+    const masked = key?.filter((name) => mask !== undefined && Object.hasOwn(mask, name)) ?? [];
+    const written = valueAt(raw, ['tables', index, 'mask']);
+    return [
+      // it gets lost among the properties that every object has
+      ...(written instanceof Object && Object.hasOwn(written, '__proto__')
+        ? [
+            {
+              path: ['tables', index, 'mask'],
+              what: '__proto__ cannot be masked; allowed: exclude_columns, for a column of this name',
+            },
+          ]
+        : []),
+      ...both.map((name) => ({
+        path: ['tables', index, 'exclude_columns'],
+        what: `${JSON.stringify(name)} stands in columns, too; allowed: in one of both`,
+      })),
+      ...masked.map((name) => ({
+        path: ['tables', index, 'mask', name],
+        what: 'belongs to the key, by whose values the copying goes on after a crash: they stand in the ledger and in manifests as they are; allowed: a key without it, or the column as it is',
+      })),
+    ];
+  });
+}
+
+function excludeBreaches({ tables, exclude }: Definition, raw: unknown): Breach[] {
+  const named = tables.map(({ name }) => parseTablePattern(name));
+  const hasPattern = named.some((pattern) => pattern?.exact === null);
+  return exclude.flatMap((text, index) => {
+    const path = ['exclude', index];
+    const written = JSON.stringify(valueAt(raw, path));
+    const pattern = parseTablePattern(text);
+    if (!pattern)
+      return [
+        {
+          path,
+          what: `${written} is neither a table’s name nor a pattern; allowed: public.tmp_*, and the like`,
+        },
+      ];
+    if (!hasPattern)
+      return [
+        { path, what: 'takes tables out of patterns, but none stands under tables; allowed: with one' },
+      ];
+    const spelled = pattern.exact && formatTableName(pattern.exact);
+    const at = named.findIndex((one) => one?.exact && formatTableName(one.exact) === spelled);
+    if (at < 0) return [];
+    return [{ path, what: `${written} is named at tables[${at}]; allowed: in one of both` }];
+  });
 }
 
 /** S3 Tables chooses a bucket of its own for each table, in which nothing can be renamed. */
@@ -53,12 +120,12 @@ function lakeNameBreaches({ tables, target }: Definition): Breach[] {
   const isGivenOnly = target.catalog.type === 'ledger';
   const seen = new Map<string, number>();
   return tables.flatMap(({ name, as }, index) => {
-    const table = parseTableName(name);
+    const table = parseTablePattern(name)?.exact;
     const spelled = table && lakeName(table, as);
     if (!spelled || (isGivenOnly && !as)) return [];
     const before = seen.get(spelled);
     seen.set(spelled, index);
-    if (/^[a-z0-9_]*[a-z0-9][a-z0-9_]*$/.test(spelled) && before === undefined) return [];
+    if (isLakeName(spelled) && before === undefined) return [];
     const what =
       before === undefined
         ? `gives ${JSON.stringify(spelled)}, which is no name for a table there`
@@ -73,7 +140,7 @@ function lakeNameBreaches({ tables, target }: Definition): Breach[] {
 const bucketsMax = 100;
 
 function partitionBreaches({ tables }: Definition): Breach[] {
-  return tables.flatMap(({ partition }, index) => {
+  return tables.flatMap(({ partition = [] }, index) => {
     const seen = new Map<string, number>();
     return partition.flatMap((text, at) => {
       const field = parsePartitionField(text);
@@ -206,6 +273,8 @@ export const brokenRules = (
 ): string[] =>
   [
     ...tableBreaches(definition, raw),
+    ...columnBreaches(definition, raw),
+    ...excludeBreaches(definition, raw),
     ...catalogBreaches(definition),
     ...lakeNameBreaches(definition),
     ...partitionBreaches(definition),

@@ -2,27 +2,37 @@ import type { TableName } from '../sources/source.ts';
 
 const word = /"(?:[^"]|"")+"|[^".]+/y;
 
+/** The name of a schema or of a table, as it was written. */
+export type NameWord = { readonly text: string; readonly isQuoted: boolean };
+
+/** @returns null where the text is no name of a table */
+export function tableWords(text: string): { readonly schema: NameWord; readonly table: NameWord } | null {
+  const words: NameWord[] = [];
+  let at = 0;
+  for (;;) {
+    word.lastIndex = at;
+    const match = word.exec(text);
+    if (!match) return null;
+    const isQuoted = match[0].startsWith('"');
+    words.push({ text: isQuoted ? match[0].slice(1, -1).replaceAll('""', '"') : match[0], isQuoted });
+    at = word.lastIndex;
+    if (at === text.length) break;
+    if (text[at] !== '.') return null;
+    at++;
+  }
+  const [first, second] = words;
+  if (words.length === 1) return { schema: { text: 'public', isQuoted: true }, table: first! };
+  return words.length === 2 ? { schema: first!, table: second! } : null;
+}
+
 /**
  * Reads `orders`, `public.orders`, `"odd.schema"."Table "" name"`. Letters keep their case: a name is what the
  * catalog holds, not what SQL would fold it to.
  * @returns null where the text is no such name
  */
 export function parseTableName(text: string): TableName | null {
-  const words: string[] = [];
-  let at = 0;
-  for (;;) {
-    word.lastIndex = at;
-    const match = word.exec(text);
-    if (!match) return null;
-    words.push(match[0].startsWith('"') ? match[0].slice(1, -1).replaceAll('""', '"') : match[0]);
-    at = word.lastIndex;
-    if (at === text.length) break;
-    if (text[at] !== '.') return null;
-    at++;
-  }
-  if (words.length === 1) return { schema: 'public', table: words[0]! };
-  if (words.length === 2) return { schema: words[0]!, table: words[1]! };
-  return null;
+  const words = tableWords(text);
+  return words && { schema: words.schema.text, table: words.table.text };
 }
 
 const quoted = (name: string) => (/[".]/.test(name) ? `"${name.replaceAll('"', '""')}"` : name);

@@ -1,21 +1,24 @@
 import { randomBytes } from 'node:crypto';
 import { fingerprint } from '../definition/fingerprint.ts';
-import type { Definition, TableOptions } from '../definition/options.ts';
+import type { Definition } from '../definition/options.ts';
 import { formatTableName, parseTableName } from '../definition/table-name.ts';
+import { tableOptions } from '../definition/table-options.ts';
 import { TidemarkError } from '../errors.ts';
 import type { Ledger, TableHead } from '../ledger/ledger.ts';
 import { sha256Of } from '../objects/checksum.ts';
 import type { Keys } from '../objects/keys.ts';
 import type { ObjectStore } from '../objects/store.ts';
-import type { Source, TableWishes } from '../sources/source.ts';
+import type { ListedTable, Source, TableDescription, TableName } from '../sources/source.ts';
 import { chunkOrder, type Order, problemOrder } from './chunk-order.ts';
 import { planChunks } from './chunks.ts';
 import { withLakeIds } from './column-ids.ts';
 import { withDistinctNames } from './distinct-names.ts';
 import { freezeTable } from './frozen-table.ts';
 import { partitionOf } from './partition.ts';
+import { emptyPatterns, listedFor, tableNames, tableProblems } from './run-tables.ts';
 import { startRun } from './start-run.ts';
 import { readTablePlan, settleTablePlan, type TablePlan } from './table-plan.ts';
+import { forTables } from './tables-at-once.ts';
 
 /** Keys to sample from a table: for up to some hundred chunks, each is within a few percent of its size. */
 const sampleKeys = 30_000;
@@ -58,25 +61,52 @@ function problemOf(error: unknown): TidemarkError | null {
   return error.kind === 'transient' ? null : error;
 }
 
-const wishesFor = ({ key, as_text: asText }: TableOptions): Partial<TableWishes> => ({
-  key: key === undefined ? null : [key],
-  asText,
-});
-
-/** How the table named in the definition is to be copied; reads the catalog and a sample, writes nothing. */
+/**
+ * How a table is to be copied; reads the catalog and a sample, writes nothing.
+ * @param listed what there is in the source: of the columns that patterns name, those that the table has
+ */
 export async function planTable(
   source: Source,
   definition: Definition,
-  table: TableOptions,
+  name: TableName,
+  listed: readonly ListedTable[],
 ): Promise<TablePlan> {
-  const described = await source.describe(parseTableName(table.name)!, wishesFor(table));
+  const there = listed.find(({ schema, table }) => schema === name.schema && table === name.table);
+  const options = tableOptions(definition, name, there && ((column) => there.columns.includes(column)));
+  const described = await source.describe(name, {
+    key: options.key ?? null,
+    asText: options.as_text,
+    columns: options.columns ?? null,
+    excludeColumns: options.exclude_columns,
+    where: options.where ?? null,
+    mask: options.mask,
+  });
+  checkProtected(definition, described);
   const description = withDistinctNames(described, definition.target.catalog.type);
   const statistics = await source.measure(description, sampleKeys);
   const { rows, bytes, min, max } = statistics;
   const chunks = planChunks(statistics, definition.chunk.rows);
-  const { mode } = table;
-  const partition = partitionOf(description, table.partition);
+  const { mode } = options;
+  const partition = partitionOf(description, options.partition);
   return { description, ...(mode === 'append' && { mode }), partition, rows, bytes, min, max, chunks };
+}
+
+/**
+ * Between the listing and the description a table may have got a column that a pattern masks, or leaves out.
+ * @throws TidemarkError TableChanged
+ */
+function checkProtected(definition: Definition, described: TableDescription): void {
+  const { mask, exclude_columns } = tableOptions(definition, described);
+  const open = described.columns.find(
+    (column) =>
+      exclude_columns.includes(column.name) ||
+      (Object.hasOwn(mask, column.name) && column.mask === undefined),
+  );
+  if (open === undefined) return;
+  throw new TidemarkError(
+    'TableChanged',
+    `${formatTableName(described)}: it got the column ${open.name} while the run was planned, which the definition masks or leaves out`,
+  );
 }
 
 /**
@@ -98,51 +128,68 @@ export async function planRun(
   nowMs: () => number = Date.now,
 ): Promise<PlannedRun> {
   const sync = definition.name;
-  const names = definition.tables.map((table) => formatTableName(parseTableName(table.name)!));
+  let asked: Promise<readonly ListedTable[]> | null = null;
+  const listing = (): Promise<readonly ListedTable[]> => {
+    asked ??= listedFor(source, definition);
+    return asked;
+  };
   const start = await startRun(
     ledger,
-    { sync, ...request, fingerprint: fingerprint(definition), tables: names },
+    {
+      ...{ sync, ...request, fingerprint: fingerprint(definition) },
+      tables: async () => tableNames(definition, await listing()),
+    },
     request.isOver,
     nowMs,
   );
   if (start.status === 'skipped') {
     return { status: 'skipped', sync, run: start.run, execution: start.execution };
   }
-  const { run } = start.run;
+  const { run, tables } = start.run;
   await sweepStaging(run);
+  const listed = await listing();
+  const problems = tableProblems(definition, tables, listed);
+  const empty = emptyPatterns(definition, tables, listed);
 
-  // as bytes: the lines of a table are made when it is planned, and held once
-  const lines: Buffer[] = [];
-  let chunks = 0;
-  const add = (orders: readonly Order[]): void => {
-    lines.push(Buffer.from(orders.map((order) => `${JSON.stringify(order)}\n`).join('')));
-    chunks += orders.length;
-  };
-  for (const [index, table] of definition.tables.entries()) {
-    const head = await ledger.claimTable(sync, names[index]!, run);
+  /** The lines of one table; none where this run has published it already. */
+  async function ordersOf(name: string, index: number): Promise<readonly Order[]> {
+    const noTable = empty.get(name);
+    if (noTable) return [problemOrder(sync, run, index, noTable)];
+    const head = await ledger.claimTable(sync, name, run);
     try {
+      const known = problems.get(name);
+      if (known && head.publishedRun !== run && !(await readTablePlan(store, keys, run, index))) throw known;
       const { lastColumnId } = await prepare(head);
-      if (head.publishedRun === run) continue;
+      if (head.publishedRun === run) return [];
       const plan =
         (await readTablePlan(store, keys, run, index)) ??
-        (await settleTablePlan(store, keys, run, index, await planned(table, head, lastColumnId)));
+        (await settleTablePlan(store, keys, run, index, await planned(name, head, lastColumnId)));
       await freezeTable(store, keys, run, index, plan);
       const ranges = plan.chunks.length > 0 ? plan.chunks : [null];
-      add(ranges.map((range, chunk) => chunkOrder(definition, run, index, chunk, range, plan.description)));
+      return ranges.map((range, chunk) => chunkOrder(definition, run, index, chunk, range, plan.description));
     } catch (error) {
       const problem = problemOf(error);
       if (!problem) throw error;
-      add([problemOrder(sync, run, index, problem)]);
+      return [problemOrder(sync, run, index, problem)];
     }
   }
 
-  async function planned(table: TableOptions, head: TableHead, lastColumnId: number): Promise<TablePlan> {
-    const plan = await planTable(source, definition, table);
+  async function planned(name: string, head: TableHead, lastColumnId: number): Promise<TablePlan> {
+    const plan = await planTable(source, definition, parseTableName(name)!, listed);
     return {
       ...plan,
       description: withLakeIds(plan.description, head.snapshot, lastColumnId, plan.mode === 'append'),
     };
   }
+
+  // as bytes: the lines of a table are made when it is planned, and held once
+  const lines: Buffer[] = tables.map(() => Buffer.alloc(0));
+  let chunks = 0;
+  await forTables(tables, async (name, index) => {
+    const orders = await ordersOf(name, index);
+    lines[index] = Buffer.from(orders.map((order) => `${JSON.stringify(order)}\n`).join(''));
+    chunks += orders.length;
+  });
 
   const planKey = keys.plan(run, randomBytes(4).toString('hex'));
   const body = Buffer.concat(lines);

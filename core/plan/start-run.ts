@@ -8,7 +8,8 @@ export type RunRequest = {
   /** abandon an unfinished run instead of going on with it */
   readonly fresh: boolean;
   readonly fingerprint: string;
-  readonly tables: readonly string[];
+  /** the names of a new run's tables; asked for where one begins */
+  readonly tables: () => Promise<readonly string[]>;
 };
 
 export type RunStart =
@@ -40,7 +41,8 @@ export const isOfLongAgo = (run: Pick<Run, 'startedAt'>, nowMs: number): boolean
  *   I would go on or adopt, but under another definition, or a run of long ago, or adopt although fresh is asked for
  *                                           → abandon its run, then a new one
  *
- * A run never goes on under another definition: its tables are known by their places in the one that it began with.
+ * A run never goes on under another definition, and keeps the tables that it began with: they are known by their places in
+ * it. Where patterns stand in the definition, whoever wrote the run's item has said which tables these are.
  */
 export async function startRun(
   ledger: Ledger,
@@ -50,7 +52,7 @@ export async function startRun(
 ): Promise<RunStart> {
   const { sync, execution } = request;
 
-  const runItem = (run: string): Run => ({
+  const runItem = (run: string, tables: readonly string[]): Run => ({
     sync,
     run,
     status: 'running',
@@ -58,7 +60,7 @@ export async function startRun(
     endedAt: null,
     executions: [execution],
     fingerprint: request.fingerprint,
-    tables: request.tables,
+    tables,
     totals: null,
   });
 
@@ -67,9 +69,11 @@ export async function startRun(
     found.fingerprint === request.fingerprint && (isMine || !request.fresh) && !isOfLongAgo(found, nowMs());
 
   async function begin(seen: SyncHead | null, abandoned: string | null): Promise<RunStart | null> {
+    // first of all: a source that does not answer leaves nothing behind
+    const tables = await request.tables();
     const run = newRunId(seen?.run ?? null, nowMs());
     if (!(await ledger.moveHead(sync, seen, { run, execution }))) return null;
-    const item = await ledger.createRun(runItem(run));
+    const item = await ledger.createRun(runItem(run, tables));
     // quicker than this sleepy write, an adopter, or this execution's own next Plan after a deployment, may have begun
     // the run under another definition
     const isMine = item.executions[0] === execution && item.fingerprint === request.fingerprint;
@@ -90,6 +94,8 @@ export async function startRun(
     if (found?.status === 'abandoned') return begin(head, isMine ? found.run : null);
     if (!isMine && !(await isOver(head.execution))) return skipped;
     if (found && !mayGoOn(found, isMine)) {
+      // a source that does not answer must not cost the run that there is
+      await request.tables();
       const ended = await ledger.endRun(sync, found.run, {
         status: 'abandoned',
         endedAt: new Date(nowMs()).toISOString(),
@@ -98,7 +104,7 @@ export async function startRun(
     }
     if (!isMine && !(await ledger.moveHead(sync, head, { run: head.run, execution }))) return null;
     // who moved the head to this run may have died before it wrote the run's item, or may write it only now
-    const item = found ?? (await ledger.createRun(runItem(head.run)));
+    const item = found ?? (await ledger.createRun(runItem(head.run, await request.tables())));
     const run = item.executions.includes(execution) ? item : await ledger.joinRun(sync, head.run, execution);
     const goesOn = run.status === 'running' && run.fingerprint === request.fingerprint;
     return goesOn ? { status: 'working', run, abandoned: null } : null;

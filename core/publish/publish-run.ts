@@ -1,6 +1,7 @@
 import { type ErrorCode, TidemarkError } from '../errors.ts';
 import { knownRun } from '../ledger/known-run.ts';
 import type { Ledger, Part, Run, TableHead, Totals } from '../ledger/ledger.ts';
+import { forTables } from '../plan/tables-at-once.ts';
 import type { PublishPlaces } from './catalogs/catalog-of.ts';
 import type { Keep } from './iceberg/table.ts';
 import { commitTables, finishTable } from './publish-table.ts';
@@ -51,20 +52,20 @@ async function readLogs(
 export type PublishOptions = {
   /** which snapshots of a table stay */
   readonly keep: Keep;
-  /** the tables' groups, by their places in the run; null: one by itself */
-  readonly groups: readonly (string | null)[];
+  /** a table's group, by its name; null: it is published by itself */
+  readonly groupOf?: (table: string) => string | null;
 };
 
-const defaults: PublishOptions = { keep: { snapshots: 2, days: 0 }, groups: [] };
+const defaults: PublishOptions = { keep: { snapshots: 2, days: 0 } };
 
 type Place = { readonly index: number; readonly table: string };
 type Incomplete = Place & { readonly broken?: string; readonly heldBackBy?: readonly string[] };
 
 /** The tables that are published with one another, in the order of the run. */
-function groupsOf(tables: readonly string[], groups: PublishOptions['groups']): Place[][] {
+function groupsOf(tables: readonly string[], groupOf: (table: string) => string | null): Place[][] {
   const found = new Map<string, Place[]>();
   for (const [index, table] of tables.entries()) {
-    const group = groups[index];
+    const group = groupOf(table);
     const name = group ? `group ${group}` : `table ${index}`;
     found.set(name, [...(found.get(name) ?? []), { index, table }]);
   }
@@ -146,7 +147,7 @@ export async function publishRun(
   goAgain: boolean,
   reasons: () => Promise<ReadonlyMap<number, string>>,
   nowMs: () => number = Date.now,
-  { keep, groups }: PublishOptions = defaults,
+  { keep, groupOf = () => null }: PublishOptions = defaults,
 ): Promise<PublishedRun> {
   const { ledger, store, keys } = places;
   const found = await knownRun(ledger, sync, run);
@@ -156,12 +157,18 @@ export async function publishRun(
   const logs = await readLogs(ledger, sync, run);
   const heads: TableHead[] = [];
   const incomplete: Incomplete[] = [];
-  for (const group of groupsOf(found.tables, groups)) {
+  let isSuperseded = false;
+  await forTables(groupsOf(found.tables, groupOf), async (group) => {
+    if (isSuperseded) return;
     const published = await publishGroup(places, found, group, logs, keep, nowMs);
-    if (published === 'superseded') return { status: 'over', sync, run };
+    if (published === 'superseded') {
+      isSuperseded = true;
+      return;
+    }
     heads.push(...published.heads);
     incomplete.push(...published.incomplete);
-  }
+  });
+  if (isSuperseded) return { status: 'over', sync, run };
   if (incomplete.length > 0) {
     // abandoned meanwhile: what is missing was swept, and nobody waits for it any more
     if ((await knownRun(ledger, sync, run)).status !== 'running') return { status: 'over', sync, run };

@@ -74,6 +74,22 @@ export type TableWishes = {
   readonly mask: Readonly<Record<string, Mask>>;
 };
 
+/** A table, or what can be read like one, that is not the database’s own. */
+export type ListedTable = TableName & {
+  /** for people: `table`, `view`, `foreign table` */
+  readonly kind: string;
+  /**
+   * Whether a pattern takes it: ordinary and partitioned tables, also those that this user may not read. What needs a key
+   * to be named, and what belongs to another table or to an extension, does not come by a pattern.
+   */
+  readonly byPattern: boolean;
+  /** those that were asked for and that it has */
+  readonly columns: readonly string[];
+  /** estimates of the last statistics; null: there are none, or it has no storage of its own */
+  readonly rows: number | null;
+  readonly bytes: number | null;
+};
+
 /** What the planner needs to know; gathered by short statements, never by a scan. */
 export type TableStatistics = {
   /** an estimate, from a sample of pages */
@@ -134,6 +150,11 @@ export type Rights = {
 /** A database, or one connection to it. All errors are `TidemarkError`s. */
 export interface Source {
   identify(): Promise<SourceIdentity>;
+  /**
+   * What there is, by schema and name. By one short statement that waits for no lock on any of the tables.
+   * @param columns for each table it is said which of these it has
+   */
+  list(columns: readonly string[]): Promise<readonly ListedTable[]>;
   describe(table: TableName, wishes?: Partial<TableWishes>): Promise<TableDescription>;
   /** @param sampleKeys about how many keys the planner would like */
   measure(table: TableDescription, sampleKeys: number): Promise<TableStatistics>;

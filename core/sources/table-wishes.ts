@@ -1,6 +1,6 @@
 /** What a definition says of a table, held against the table. */
 import { TidemarkError } from '../errors.ts';
-import type { SourceColumn, TableDescription, TableWishes } from './source.ts';
+import type { Mask, SourceColumn, TableDescription, TableWishes } from './source.ts';
 
 /** Nothing in particular. */
 export const noWishes: TableWishes = {
@@ -11,6 +11,10 @@ export const noWishes: TableWishes = {
   where: null,
   mask: {},
 };
+
+/** A column may be called `constructor`. */
+export const maskOf = ({ mask }: Pick<TableWishes, 'mask'>, column: string): Mask | undefined =>
+  Object.hasOwn(mask, column) ? mask[column] : undefined;
 
 /** The wishes that give this description again, and perhaps more columns, as long as the table has not changed. */
 export function wishesOf({ columns, key, where }: TableDescription): TableWishes {
@@ -63,7 +67,7 @@ export function wantedColumns<Column extends SourceColumn>(
     ({ name }) => (wishes.columns?.includes(name) ?? true) && !wishes.excludeColumns.includes(name),
   );
   for (const name of key) {
-    const isMasked = wishes.mask[name] !== undefined;
+    const isMasked = maskOf(wishes, name) !== undefined;
     if (!isMasked && wanted.some((column) => column.name === name)) continue;
     throw new TidemarkError(
       'DefinitionInvalid',

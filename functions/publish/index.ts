@@ -1,4 +1,5 @@
-import { publishGroups } from '../../core/definition/publish-groups.ts';
+import { publishGroup } from '../../core/definition/publish-group.ts';
+import { parseTableName } from '../../core/definition/table-name.ts';
 import { type PublishedRun, publishRun } from '../../core/publish/publish-run.ts';
 import { log } from '../log.ts';
 import { openCatalog } from '../open-catalog.ts';
@@ -35,7 +36,10 @@ export async function handler(event: PublishEvent): Promise<PublishedRun> {
     goAgain,
     reasons,
     Date.now,
-    { keep: definition.target.keep, groups: publishGroups(definition) },
+    {
+      keep: definition.target.keep,
+      groupOf: (table) => publishGroup(definition, parseTableName(table)!),
+    },
   );
   log(published);
   if (published.status !== 'go-again') {

@@ -15,7 +15,7 @@ afterAll(() => ground.close());
 
 /** A sync with a table of as many generations, and the command line on it. */
 async function shop(generations: number, mode: 'append' | 'overwrite' = 'overwrite') {
-  const publish = { keep: { snapshots: 9, days: 0 }, groups: [] };
+  const publish = { keep: { snapshots: 9, days: 0 } };
   const made = lake(ground, { a: [] }, undefined, { mode, publish });
   const runs: string[] = [];
   for (let at = 0; at < generations; at++) {

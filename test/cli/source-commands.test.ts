@@ -4,6 +4,7 @@ import zlib from 'node:zlib';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { agree, countTables } from '../../cli/counts.ts';
 import { main } from '../../cli/main.ts';
+import { loadDefinition } from '../../core/definition/load.ts';
 import { TidemarkError } from '../../core/errors.ts';
 import type { Source, SourceColumn, TableDescription } from '../../core/sources/source.ts';
 import { execution, fakeCloud, keys, runItem } from '../support/fake-cloud.ts';
@@ -36,6 +37,7 @@ const orders: TableDescription = {
 /** A database in which `public.items` is denied. */
 const source = (over: Partial<Source> = {}): Source => ({
   identify: async () => ({ description: 'PostgreSQL 17.9 at db:5432/shop, as me, over TLS', identity: '1' }),
+  list: async () => [],
   describe: async ({ table }) => {
     if (table === 'items') throw new TidemarkError('TableDenied', 'table public.items: permission denied');
     return orders;
@@ -237,7 +239,8 @@ describe('counts', () => {
       },
       close: () => {},
     };
-    const counts = await countTables(fakeCloud({ objects }), source(), counter, [
+    const definition = loadDefinition(shopDefinition, 'tidemark.yaml', null);
+    const counts = await countTables(fakeCloud({ objects }), source(), counter, definition, [
       'public.orders',
       'public.items',
     ]);

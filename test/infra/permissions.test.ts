@@ -6,6 +6,7 @@ import { Stack } from 'aws-cdk-lib';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { Bucket, BucketEncryption } from 'aws-cdk-lib/aws-s3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parseTablePattern } from '../../core/definition/table-pattern.ts';
 import { tablePatterns } from '../../infra/permissions.ts';
 import { SyncPipeline } from '../../infra/sync-pipeline.ts';
 import { syncStacks } from '../../infra/sync-stacks.ts';
@@ -272,11 +273,9 @@ describe('of every role in every stack', () => {
 });
 
 describe('tables in a role', () => {
-  const tables = (count: number, schemas: number, characters = 10) =>
-    Array.from({ length: count }, (_, n) => ({
-      schema: `schema${n % schemas}`,
-      table: `t_${n}`.padEnd(characters, '_'),
-    }));
+  const tables = (count: number, schemas: number, characters = 10): string[] =>
+    Array.from({ length: count }, (_, n) => `schema${n % schemas}.${`t_${n}`.padEnd(characters, '_')}`);
+  const patterns = (names: readonly string[]) => names.map((name) => parseTablePattern(name)!);
   const statesArn = 'arn:aws:states:us-east-1:000000000000:stateMachine:tidemark-shop';
   const ground = {
     sync: 'shop',
@@ -292,17 +291,25 @@ describe('tables in a role', () => {
   };
 
   test('are named while they fit, then their schemas, then what looks like a table', () => {
-    expect(tablePatterns(ground, [{ schema: 'public', table: 'odd name' }])).toEqual([
-      'raw/public.odd!20name',
+    expect(tablePatterns(ground, patterns(['public.odd name']))).toEqual(['raw/public.odd!20name']);
+    expect(tablePatterns(ground, patterns(tables(16, 2)))).toHaveLength(16);
+    expect(tablePatterns(ground, patterns(tables(2000, 2)))).toEqual(['raw/schema0.*', 'raw/schema1.*']);
+    expect(tablePatterns(ground, patterns(tables(2000, 500)))).toEqual(['raw/*.*']);
+  });
+
+  test('are what patterns match, with a wildcard for each of theirs', () => {
+    const of = patterns(['public.*', 'sales.ö?_x', '*.log_*', '"a.*"."?"']);
+    expect(tablePatterns(ground, of)).toEqual([
+      'raw/public.*',
+      'raw/sales.!c3!b6*_x',
+      'raw/*.log_*',
+      'raw/a!2e!2a.!3f',
     ]);
-    expect(tablePatterns(ground, tables(16, 2))).toHaveLength(16);
-    expect(tablePatterns(ground, tables(2000, 2))).toEqual(['raw/schema0.*', 'raw/schema1.*']);
-    expect(tablePatterns(ground, tables(2000, 500))).toEqual(['raw/*.*']);
   });
 
   test('a prefix that is too long for a role is refused', () => {
     const target = { bucket: 'lake', prefix: `${'a'.repeat(900)}/` };
-    expect(() => tablePatterns({ ...ground, target }, tables(1, 1))).toThrow(
+    expect(() => tablePatterns({ ...ground, target }, patterns(tables(1, 1)))).toThrow(
       /DefinitionInvalid|target.url: a prefix of 901 characters/,
     );
   });
@@ -310,7 +317,7 @@ describe('tables in a role', () => {
   /** Of all policies of each role, with the longest names that a deployment may put in. */
   function roleSizes(count: number, bucket: number, prefix: number, characters: number): number[] {
     const name = `big-${count}-${bucket}-${prefix}-${characters}`;
-    const names = tables(count, 1, characters).map(({ table }) => `schema0.${table}`);
+    const names = tables(count, 1, characters);
     const big = full
       .replace('[public.orders, sales.lines]', JSON.stringify(names))
       .replace(/^name: shop$/m, `name: ${name}`)

@@ -2,6 +2,7 @@
  * A `Source` over rows in memory. Every batch is a statement of its own: it sees the rows as they are at that
  * moment, so tests may insert, delete and rename between any two of them.
  */
+import { formatTableName } from '../../core/definition/table-name.ts';
 import { batchRowsMax } from '../../core/formats/column.ts';
 import type {
   KeyRange,
@@ -11,6 +12,7 @@ import type {
   TableDescription,
   TableName,
 } from '../../core/sources/source.ts';
+import { maskOf, noWishes, wantedColumns } from '../../core/sources/table-wishes.ts';
 import { batchOf } from './batches.ts';
 
 export type Row = { readonly id: number; readonly note: string | null };
@@ -89,9 +91,31 @@ export function memorySource(tables: Readonly<Record<string, readonly Row[]>>): 
     async identify() {
       return { description: 'rows in memory', identity: 'memory' };
     },
-    async describe(table) {
+    async list(asked) {
+      const byName = [...source.tables].sort(([a], [b]) => (a < b ? -1 : 1));
+      return byName.map(
+        ([
+          ,
+          {
+            description: { schema, table, columns: there },
+          },
+        ]) => ({
+          ...{ schema, table, kind: 'table', byPattern: true, rows: null, bytes: null },
+          columns: asked.filter((name) => there.some((column) => column.name === name)),
+        }),
+      );
+    },
+    async describe(table, wishes = {}) {
       await source.beforeDescribe(table);
-      return structuredClone(tableOf(table).description);
+      const whole = { ...noWishes, ...wishes };
+      const found = structuredClone(tableOf(table).description);
+      return {
+        ...found,
+        columns: wantedColumns(formatTableName(table), found.columns, whole, []).map((column) => {
+          const mask = maskOf(whole, column.name);
+          return mask === undefined ? column : { ...column, mask };
+        }),
+      };
     },
     async measure(table) {
       const rows = [...tableOf(table).rows].sort((a, b) => a.id - b.id);

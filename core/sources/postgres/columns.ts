@@ -1,5 +1,6 @@
 /** The columns of a table, as PostgreSQL's catalog knows them, and what becomes of each. */
 import type { SourceColumn, TableWishes } from '../source.ts';
+import { maskOf } from '../table-wishes.ts';
 import type { Session } from './connect.ts';
 import { mapMasked, mapType, type Wire } from './type-map.ts';
 
@@ -58,7 +59,7 @@ export async function readColumns(
     const [id, name, sourceType, typeId, modifier, typtype, notNull, allowed, castType, collated] =
       row as string[];
     const base = { id: Number(typeId), typtype: typtype as string, modifier: Number(modifier) };
-    const masked = mask[name as string];
+    const masked = maskOf({ mask }, name as string);
     const mapping =
       masked === undefined
         ? mapType(base, sourceType as string, asText.includes(name as string))

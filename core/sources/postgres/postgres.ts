@@ -17,6 +17,7 @@ import { type Address, placeOf } from './address.ts';
 import { asPlanned } from './as-planned.ts';
 import { type CatalogTable, readCatalog } from './catalog.ts';
 import type { Session } from './connect.ts';
+import { listTables } from './list.ts';
 import { qualified } from './literals.ts';
 import { readRange } from './read.ts';
 import { accountRights } from './rights.ts';
@@ -140,6 +141,7 @@ export function postgresSource(options: PostgresSourceOptions): Source {
           identity: await databaseIdentity(session),
         };
       }),
+    list: (columns) => inTurn((session) => listTables(session, columns)),
     describe: (table, wishes) => inTurn((session) => describe(session, table, wishes)),
     measure: (table, sampleKeys) =>
       inTurn(async (session) => measureTable(session, await planned(session, table), sampleKeys)),

@@ -17,7 +17,7 @@ export type Relation = {
   readonly bytes: number;
 };
 
-const kinds: Readonly<Record<string, Relation['kind']>> = {
+export const kinds: Readonly<Record<string, Relation['kind']>> = {
   r: 'table',
   p: 'partitioned table',
   v: 'view',

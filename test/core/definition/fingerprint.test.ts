@@ -50,6 +50,57 @@ test.for([
   expect(of(from, to)).toBe(of());
 });
 
+const patterns = `
+name: shop
+source: { type: postgres, url: postgres://a@h/db }
+tables:
+  - { name: public.*, mode: append, mask: { email: hash, name: redact }, partition: [country] }
+  - { name: public.orders, key: [region, id], columns: [id, region], exclude_columns: [a, b], where: id > 1 }
+exclude: [public.a, public.b]
+target: { url: s3://lake/shop }
+`;
+const ofPatterns = (from: string | RegExp = /$^/, to = '') =>
+  fingerprint(loadDefinition(patterns.replace(from, to), 'tidemark.yaml', {}));
+
+test.for([
+  ['[region, id]', '[id, region]'],
+  ['columns: [id, region]', 'columns: [id]'],
+  ['columns: [a, b]', 'columns: [a]'],
+  ['id > 1', 'id > 2'],
+  ['email: hash', 'email: redact'],
+  ['email: hash', 'mail: hash'],
+  ['public.b]', 'public.c]'],
+  ['public.*,', 'public.o*,'],
+  // they take the place of what the pattern says
+  ['key: [region, id]', 'key: [region, id], mode: overwrite'],
+  ['key: [region, id]', 'key: [region, id], partition: []'],
+] as const)('patterns and what stands with them, another run: %s → %s', ([from, to]) => {
+  expect(ofPatterns(from, to)).not.toBe(ofPatterns());
+});
+
+test.for([
+  ['columns: [id, region]', 'columns: [region, id]'],
+  ['columns: [a, b]', 'columns: [b, a]'],
+  ['{ email: hash, name: redact }', '{ name: redact, email: hash }'],
+  ['[public.a, public.b]', '[public.b, public.a]'],
+] as const)('patterns and what stands with them, the same run goes on: %s → %s', ([from, to]) => {
+  expect(ofPatterns(from, to)).toBe(ofPatterns());
+});
+
+test('a definition of before there were patterns stands for the same as then: its runs go on', () => {
+  const old = `
+name: shop
+source: { type: postgres, url: postgres://a@h/db, statement_rows: 10 }
+tables:
+  - public.orders
+  - { name: public.events, key: id, as_text: [b, a], mode: overwrite, partition: [] }
+  - { name: public.lines, mode: append, as: l, partition: [day(at)] }
+target: { url: s3://lake/shop, compression: none, catalog: { type: glue, database: d } }
+`;
+  // as the last version without them has computed it
+  expect(fingerprint(loadDefinition(old, 'tidemark.yaml', {}))).toBe('5c9dd7cbbec81877');
+});
+
 test('the order of the tables counts: it is their place in the run', () => {
   const swapped = text.replace('  - public.orders\n', '').replace('target:', '  - public.orders\ntarget:');
   expect(fingerprint(loadDefinition(swapped, 'tidemark.yaml', {}))).not.toBe(of());

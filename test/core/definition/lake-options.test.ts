@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { readToDeploy } from '../../../core/definition/deployable.ts';
 import { lakeName } from '../../../core/definition/lake-name.ts';
 import { loadDefinition } from '../../../core/definition/load.ts';
-import { publishGroups } from '../../../core/definition/publish-groups.ts';
+import type { Definition } from '../../../core/definition/options.ts';
+import { publishGroup } from '../../../core/definition/publish-group.ts';
 
 const definition = (target: string, tables = '[orders]') => `name: shop
 source: { type: postgres, url: "postgres://h/d" }
@@ -89,7 +90,11 @@ test('more buckets than a part can have files are refused', () => {
 
 test('which tables are published together', () => {
   const tables = '[{ name: a, group: g }, b, { name: c, group: g }]';
-  expect(publishGroups(load('', tables))).toEqual(['g', null, 'g']);
+  const groups = (of: Definition) =>
+    ['a', 'b', 'c'].map((table) => publishGroup(of, { schema: 'public', table }));
+  expect(groups(load('', tables))).toEqual(['g', null, 'g']);
   const together = loadDefinition(`${definition('', tables)}publish: together\n`, 'a.yaml', {});
-  expect(publishGroups(together)).toEqual(['all', 'all', 'all']);
+  expect(groups(together)).toEqual(['all', 'all', 'all']);
+  const byPattern = '[{ name: "public.*", group: g }, { name: b, group: h }]';
+  expect(groups(load('', byPattern))).toEqual(['g', 'h', 'g']);
 });

@@ -22,12 +22,18 @@ const over = new Set<string>();
 const isOver = async (execution: string) => over.has(`${sync}/${execution}`);
 const end = (execution: string) => over.add(`${sync}/${execution}`);
 
-type Options = Partial<Omit<RunRequest, 'sync' | 'execution'>>;
+type Options = Partial<Omit<RunRequest, 'sync' | 'execution' | 'tables'>> & {
+  readonly tables?: readonly string[];
+};
 let nowMs = Date.now;
-const start = (execution: string, options: Options = {}, via: Ledger = ledger): Promise<RunStart> =>
+const start = (
+  execution: string,
+  { tables = ['public.a'], ...options }: Options = {},
+  via: Ledger = ledger,
+): Promise<RunStart> =>
   startRun(
     via,
-    { sync, execution, fresh: false, fingerprint: 'f1', tables: ['public.a'], ...options },
+    { sync, execution, fresh: false, fingerprint: 'f1', tables: async () => tables, ...options },
     isOver,
     () => nowMs(),
   );
@@ -339,7 +345,7 @@ test('whether an execution is over is asked only where it matters, and its failu
   await working('E1');
   const failing = startRun(
     ledger,
-    { sync, execution: 'E2', fresh: false, fingerprint: 'f1', tables: [] },
+    { sync, execution: 'E2', fresh: false, fingerprint: 'f1', tables: async () => [] },
     async () => {
       throw new Error('states:DescribeExecution failed');
     },

@@ -32,7 +32,7 @@ async function runWith(shop: Lake, rows: readonly Row[]): Promise<string> {
 }
 
 const appending = (rows: readonly Row[] = [], keep = { snapshots: 2, days: 0 }) =>
-  lake(embedded, { a: rows }, undefined, { mode: 'append', publish: { keep, groups: [] } });
+  lake(embedded, { a: rows }, undefined, { mode: 'append', publish: { keep } });
 
 test('each run’s rows are added to those before, for readers with and without Iceberg', async () => {
   const shop = appending();
@@ -94,7 +94,7 @@ describe('many runs', () => {
       { chunk: 100, part: 100 },
       {
         mode: 'append',
-        publish: { keep: { snapshots: 3, days: 0 }, groups: [] },
+        publish: { keep: { snapshots: 3, days: 0 } },
       },
     );
     const all: Row[] = [];

@@ -13,7 +13,9 @@ afterAll(() => embedded.close());
 
 const keep = { snapshots: 2, days: 0 };
 const tables = { orders: numberedRows(3), other: numberedRows(3), lines: numberedRows(5) };
-const grouped = { publish: { keep, groups: ['sales', null, 'sales'] } };
+const grouped = {
+  publish: { keep, groupOf: (table: string) => (table === 'public.other' ? null : 'sales') },
+};
 
 const versions = (shop: Lake) =>
   Promise.all(Object.keys(tables).map(async (table) => (await shop.head(table))?.version));

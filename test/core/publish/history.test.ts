@@ -30,7 +30,7 @@ const generation = (at: number): Row[] => numberedRows(2 + at, `generation ${at}
 
 /** A lake after so many runs, each with rows of its own; and the runs. */
 async function lakeAfter(count: number, mode: 'append' | 'overwrite' = 'overwrite', snapshots = 10) {
-  const publish = { keep: { snapshots, days: 0 }, groups: [] };
+  const publish = { keep: { snapshots, days: 0 } };
   const shop = lake(embedded, { a: [] }, undefined, { mode, publish });
   const runs: string[] = [];
   for (let at = 0; at < count; at++) {
@@ -131,7 +131,7 @@ describe('going back', () => {
     const { shop, runs } = await lakeAfter(2);
     const both = lake(embedded, { a: generation(7), b: numberedRows(3) }, undefined, {
       like: shop,
-      publish: { keep: { snapshots: 10, days: 0 }, groups: [] },
+      publish: { keep: { snapshots: 10, days: 0 } },
     });
     const { run, orders } = await both.plan();
     await both.copy(orders, { only: ({ table }) => table === 0 });

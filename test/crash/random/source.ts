@@ -48,6 +48,8 @@ export function connect(of: Database, hold: Hold, seen: Set<string>): Source {
   return {
     identify: async () => ({ description: 'simulated', identity: 'simulated' }),
     rights: async () => ({ beyond: [], grants: [] }),
+    // its definition names the tables
+    list: async () => [],
     describe: (table) => ask('describe', table.table, () => describeTable(table.table)),
     measure: (table) =>
       ask('measure', table.table, () => {

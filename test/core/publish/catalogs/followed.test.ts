@@ -42,7 +42,7 @@ describe.each(Object.keys(catalogServices) as (keyof typeof catalogServices)[])(
       tables,
       { chunk: 3, part: 2 },
       {
-        publish: { keep, groups: [] },
+        publish: { keep },
         catalog: (keys) => service.catalogFor(ground.store, keys, `db_${randomBytes(6).toString('hex')}`),
         ...how,
       },

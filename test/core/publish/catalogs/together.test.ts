@@ -17,7 +17,7 @@ const tables = { orders: numberedRows(3), lines: numberedRows(5) };
 function shopOf(endpoints: readonly string[]) {
   const service = restService({ endpoints });
   const shop = lake(ground, tables, undefined, {
-    publish: { keep: { snapshots: 2, days: 0 }, groups: ['sales', 'sales'] },
+    publish: { keep: { snapshots: 2, days: 0 }, groupOf: () => 'sales' },
     catalog: (keys) => service.catalogFor(ground.store, keys, 'sales'),
   });
   const count = (operation: string) => service.servers[0]!.calls.filter((call) => call === operation).length;

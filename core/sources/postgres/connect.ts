@@ -1,10 +1,10 @@
 /** From an address to a session: authentication, TLS, and the settings that every statement runs under. */
-import { readFile } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
 import pg from 'pg';
 import { TidemarkError } from '../../errors.ts';
 import { nothingCame, silenceWatch } from '../reading/silence.ts';
 import { type DataTap, streamTap, tappedSocket } from '../reading/socket.ts';
+import { readTlsFiles, type TlsFiles } from '../tls-files.ts';
 import { type Address, invalidAddress, placeOf, type SslMode } from './address.ts';
 import { sourceFailure } from './errors.ts';
 import { identifier, literal } from './literals.ts';
@@ -74,7 +74,11 @@ const settings = (statementTimeoutMs: number): Readonly<Record<string, string>> 
 /** Connects and sets the session up. Throws `SourceUnavailable`, `SourceRefused`, `SourceTimeout`, `SourceFailed`. */
 export async function openSession(address: Address, options: SessionSettings): Promise<Session> {
   const where = placeOf(address);
-  const files = await tlsFiles(address);
+  const files = await readTlsFiles(
+    address.sslFiles,
+    { ca: 'sslrootcert', cert: 'sslcert', key: 'sslkey' },
+    (what) => invalidAddress(address.origin, what),
+  );
   const connect = (ssl: object | false) => connectOnce(address, ssl);
   let client: Connected;
   let tls = address.sslMode !== 'disable';
@@ -99,22 +103,6 @@ export async function openSession(address: Address, options: SessionSettings): P
     session.destroy();
     throw error;
   }
-}
-
-type TlsFiles = { ca?: string; cert?: string; key?: string };
-
-async function tlsFiles({ sslFiles, origin }: Address): Promise<TlsFiles> {
-  const read: TlsFiles = {};
-  for (const [use, path] of Object.entries(sslFiles) as [keyof TlsFiles, string][]) {
-    if (use === 'ca' && path === 'system') continue;
-    read[use] = await readFile(path, 'utf8').catch((cause) => {
-      const name = { ca: 'sslrootcert', cert: 'sslcert', key: 'sslkey' }[use];
-      const why = (cause as NodeJS.ErrnoException).code;
-      const failed = invalidAddress(origin, `${name}: ${path} cannot be read (${why})`);
-      return Promise.reject(failed);
-    });
-  }
-  return read;
 }
 
 function tlsOptions(mode: SslMode, files: TlsFiles): object {

@@ -5,9 +5,10 @@ const word = /"(?:[^"]|"")+"|[^".]+/y;
 /**
  * Reads `orders`, `public.orders`, `"odd.schema"."Table "" name"`. Letters keep their case: a name is what the
  * catalog holds, not what SQL would fold it to.
+ * @param schema of a name without one
  * @returns null where the text is no such name
  */
-export function parseTableName(text: string): TableName | null {
+export function parseTableName(text: string, schema = 'public'): TableName | null {
   const words: string[] = [];
   let at = 0;
   for (;;) {
@@ -20,7 +21,7 @@ export function parseTableName(text: string): TableName | null {
     if (text[at] !== '.') return null;
     at++;
   }
-  if (words.length === 1) return { schema: 'public', table: words[0]! };
+  if (words.length === 1) return { schema, table: words[0]! };
   if (words.length === 2) return { schema: words[0]!, table: words[1]! };
   return null;
 }

@@ -139,7 +139,10 @@ export async function testMariadb(settings: Readonly<Record<string, string>> = {
   const connection = await mysql.createConnection({
     ...{ host: base.hostname, port: Number(base.port || 3306), user: decodeURIComponent(base.username) },
     ...{ password: decodeURIComponent(base.password), charset: 'utf8mb4', multipleStatements: false },
-    ...{ rowsAsArray: true, typeCast: (field) => field.string('utf8') },
+    ...{
+      rowsAsArray: true,
+      typeCast: (field: { string(encoding: 'utf8'): string | null }) => field.string('utf8'),
+    },
   });
   const run = async (text: string): Promise<(string | null)[][]> => {
     const [rows] = await connection.query(text);

@@ -10,7 +10,8 @@ import type { TableName } from '../core/sources/source.ts';
 const listedMax = 20;
 
 /**
- * The table of a definition that people mean: with its schema, or without where that is public. Which tables patterns have
+ * The table of a definition that people mean: with its schema, or without where that is public (of MySQL, where it is a
+ * database: where one table has that name). Which tables patterns have
  * taken is known from the ledger; the database is not asked.
  *
  * @param ledger null: what a pattern matches is believed
@@ -33,6 +34,9 @@ export async function namedTable(
   );
   if (wanted && names.includes(formatTableName(wanted))) return wanted;
   const known = [...new Set(names)];
+  const bare = definition.source.type === 'mysql' ? parseTableName(text, '') : null;
+  const alike = known.map((one) => parseTableName(one)!).filter(({ table }) => table === bare?.table);
+  if (bare?.schema === '' && alike.length === 1) return alike[0]!;
   const near = nearestWord(text, known) ?? nearestWord(`public.${text}`, known);
   const more = known.length > listedMax ? ', …' : '';
   const hint =

@@ -3,6 +3,7 @@ import { loadDefinition } from '../core/definition/load.ts';
 import type { Definition } from '../core/definition/options.ts';
 import { sourceUrl } from '../core/definition/source-url.ts';
 import { TidemarkError } from '../core/errors.ts';
+import { checkSourceUrl } from '../core/sources/open-source.ts';
 import type { Context } from './context.ts';
 
 /** @throws TidemarkError DefinitionMissing */
@@ -31,9 +32,8 @@ export const readDefinition = (context: Context): Definition =>
 export async function readDefinitionToRun(context: Context): Promise<Definition> {
   if (context.cloud === 'aws') return readDefinitionToLook(context);
   const definition = readDefinition(context);
-  const { parseAddress } = await import('../core/sources/postgres/address.ts');
   try {
-    parseAddress(sourceUrl(definition));
+    await checkSourceUrl(definition.source.type, sourceUrl(definition));
   } catch (error) {
     if (!(error instanceof TidemarkError)) throw error;
     throw new TidemarkError(error.code, `${context.definitionFile}: ${error.message}`);

@@ -49,8 +49,8 @@ export const realSurroundings = (): Surroundings => ({
       ? (await import('./aws-cloud.ts')).openAwsCloud(request)
       : (await import('./local-cloud.ts')).openLocalCloud(request),
   openSource: async (definition) => {
-    const { postgresSource } = await import('../core/sources/postgres/postgres.ts');
-    return postgresSource({ url: sourceUrl(definition) });
+    const { openSource } = await import('../core/sources/open-source.ts');
+    return openSource({ type: definition.source.type, url: sourceUrl(definition) });
   },
   startSample: async (options) => (await import('../local/sample.ts')).startSample(options),
 });

@@ -14,7 +14,7 @@ import type { Ledger } from '../core/ledger/ledger.ts';
 import { type Keys, keysOf, parseTarget } from '../core/objects/keys.ts';
 import { s3Client, s3Store } from '../core/objects/s3.ts';
 import type { ObjectStore } from '../core/objects/store.ts';
-import { postgresSource } from '../core/sources/postgres/postgres.ts';
+import { openSource as openAt } from '../core/sources/open-source.ts';
 import type { Source } from '../core/sources/source.ts';
 import { definitionFileName } from './definition-file.ts';
 import { credentialsIn, sourceAccess } from './source-access.ts';
@@ -55,8 +55,8 @@ export function places(): Places {
 }
 
 /** A connection of this invocation's own; to be closed when it ends. */
-export const openSource = (definition: Definition): Source =>
-  postgresSource({ url: sourceAccess(definition, process.env) });
+export const openSource = (definition: Definition): Promise<Source> =>
+  openAt(sourceAccess(definition, process.env));
 
 export const formatOf = (compression: Definition['target']['compression']): Promise<Format> =>
   parquetFormat({ compression: compression === 'auto' ? defaultCompression() : compression });

@@ -10,7 +10,7 @@ export type Credentials = 'url' | 'secret' | 'iam';
 
 const withoutPassword = (url: string): string =>
   // user info ends at the last @ before the path; references may hold neither / nor @
-  url.replace(/^(postgres(?:ql)?:\/\/[^/@:]*):[^/]*@/, '$1@');
+  url.replace(/^((?:postgres(?:ql)?|mysql|mariadb):\/\/[^/@:]*):[^/]*@/, '$1@');
 
 /**
  * The definition's values as a function with these credentials sees them, references not yet replaced. Beside a

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { TidemarkError } from '../errors.ts';
 import { nearestWord } from '../nearest.ts';
+import { withSchemas } from './default-schema.ts';
 import { asDeployed, type Credentials } from './deployed-source.ts';
 import { type Place, readDocument, valueAt } from './document.ts';
 import { type Definition, definitionOptions } from './options.ts';
@@ -172,9 +173,10 @@ export function loadDefinition(
     }
   }
   const result = definitionOptions.safeParse(value);
-  const problems = result.success
-    ? brokenRules(result.data, raw, place, credentials)
-    : result.error.issues.flatMap((issue) => explain(issue, raw, place));
-  if (result.success && problems.length === 0) return result.data;
+  const definition = result.success ? withSchemas(result.data, raw) : null;
+  const problems = definition
+    ? brokenRules(definition, raw, place, credentials)
+    : result.error!.issues.flatMap((issue) => explain(issue, raw, place));
+  if (definition && problems.length === 0) return definition;
   throw new TidemarkError('DefinitionInvalid', problems.join('\n'));
 }

@@ -29,18 +29,21 @@ const syncName = z
 
 const source = z
   .strictObject({
-    type: z.enum(['postgres']).describe('The kind of database.'),
+    type: z.enum(['postgres', 'mysql']).describe('The kind of database: PostgreSQL; MySQL or MariaDB.'),
     url: z
       .string()
-      .regex(/^(postgres(ql)?:\/\/|\$\{)/, 'postgres://user:password@host:port/database')
+      .regex(
+        /^(postgres(ql)?:\/\/|mysql:\/\/|mariadb:\/\/|\$\{)/,
+        'postgres://user:password@host:port/database, or mysql:// in its place',
+      )
       .optional()
       .describe(
-        'Where the database is: `postgres://user:password@host:port/database?sslmode=verify-full&sslrootcert=ca.pem`. Write the password as `${VARIABLE}`. Needed on the laptop; `secret` or `iam` count before it in deployed functions.',
+        'Where the database is: `postgres://user:password@host:port/database?sslmode=verify-full&sslrootcert=ca.pem`; `mysql://user:password@host:port/database?ssl-mode=VERIFY_IDENTITY&ssl-ca=ca.pem` (or `mariadb://`). Write the password as `${VARIABLE}`. Needed on the laptop; `secret` or `iam` count before it in deployed functions.',
       ),
     secret: secretArn
       .optional()
       .describe(
-        'For deployed functions: the ARN of a secret in Secrets Manager that holds a URL as above, or JSON as RDS writes it (`username`, `password`, `host`, `port`, `dbname`; what is missing but these two is taken from `url`). `sslmode` is verify-full where nothing else is said.',
+        'For deployed functions: the ARN of a secret in Secrets Manager that holds a URL as above, or JSON as RDS writes it (`username`, `password`, `host`, `port`, `dbname`; what is missing but these two is taken from `url`). `sslmode` is verify-full (`ssl-mode` VERIFY_IDENTITY) where nothing else is said.',
       ),
     secret_key: keyArn
       .optional()
@@ -50,7 +53,7 @@ const source = z
     iam: databaseResourceId
       .optional()
       .describe(
-        'For deployed functions: the resource id of an RDS instance (`db-…`), cluster (`cluster-…`) or proxy (`prx-…`) to log in to with IAM; user, host and database are those of `url`. `sslmode` is verify-full where `url` says nothing else.',
+        'For deployed functions: the resource id of an RDS instance (`db-…`), cluster (`cluster-…`) or proxy (`prx-…`) to log in to with IAM; user, host and database are those of `url`. `sslmode` is verify-full (`ssl-mode` VERIFY_IDENTITY) where `url` says nothing else.',
       ),
     statement_milliseconds: z
       .number()
@@ -88,7 +91,7 @@ const table = z.strictObject({
     .string()
     .min(1)
     .describe(
-      'schema.table, as the database spells it (upper and lower case count). A name that holds a dot or a quote is written in double quotes. Without a schema: public. Or a pattern: `public.*`, `*.*`, `public.order_?`, where `*` is any run of characters and `?` one (in double quotes they are themselves). A pattern takes ordinary and partitioned tables; views, materialized views and foreign tables are named, with their `key`. What stands with a pattern holds for all that it matches, also where one of them is named besides: of entries that say different things the one that names the table counts, else the last one; masks and lists of columns add up.',
+      'schema.table, as the database spells it (upper and lower case count). A name that holds a dot or a quote is written in double quotes. Without a schema: public; with MySQL, where it is the database’s name, the one that `source.url` names outside of `${…}`. Or a pattern: `public.*`, `*.*`, `public.order_?`, where `*` is any run of characters and `?` one (in double quotes they are themselves). A pattern takes ordinary and partitioned tables; views, materialized views and foreign tables are named, with their `key`. What stands with a pattern holds for all that it matches, also where one of them is named besides: of entries that say different things the one that names the table counts, else the last one; masks and lists of columns add up.',
     ),
   key: z
     .preprocess(asList, names.min(1))

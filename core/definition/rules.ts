@@ -1,12 +1,13 @@
 /** Rules that hold between options: each breach in one sentence, with its place and what is allowed. */
 import { bucketOf } from './aws-names.ts';
+import { defaultSchema } from './default-schema.ts';
 import type { Credentials } from './deployed-source.ts';
 import { type Place, valueAt } from './document.ts';
 import { isLakeName, lakeName } from './lake-name.ts';
 import type { Definition } from './options.ts';
 import { parsePartitionField, partitionFamily } from './partition-field.ts';
 import { longestGapHours } from './schedule.ts';
-import { formatTableName } from './table-name.ts';
+import { formatTableName, tableWords } from './table-name.ts';
 import { parseTablePattern } from './table-pattern.ts';
 
 export type Breach = { readonly path: readonly PropertyKey[]; readonly what: string };
@@ -17,8 +18,9 @@ const writtenName = (raw: unknown, index: number): string => {
   return JSON.stringify(typeof entry === 'string' ? entry : valueAt(entry, ['name']));
 };
 
-function tableBreaches({ tables }: Definition, raw: unknown): Breach[] {
+function tableBreaches({ source, tables }: Definition, raw: unknown): Breach[] {
   const breaches: Breach[] = [];
+  const schema = defaultSchema(source.type, raw);
   const seen = new Map<string, number>();
   tables.forEach((table, index) => {
     const pattern = parseTablePattern(table.name);
@@ -30,6 +32,11 @@ function tableBreaches({ tables }: Definition, raw: unknown): Breach[] {
       });
       return;
     }
+    if (schema === null && tableWords(table.name, '')?.schema.text === '')
+      breaches.push({
+        path: ['tables', index],
+        what: `${written} names no database, and source.url does not say which as it is written; allowed: database.table, or a source.url whose database stands outside of \${…}: mysql://user:\${PASSWORD}@host:port/database`,
+      });
     const spelled = pattern.exact ? formatTableName(pattern.exact) : `pattern ${table.name}`;
     const before = seen.get(spelled);
     if (before !== undefined)
@@ -168,11 +175,47 @@ function partitionBreaches({ tables }: Definition): Breach[] {
   });
 }
 
-/** TLS that is refused with IAM: its token would go out readable, and RDS would not take it. */
-const withoutTls = ['disable', 'prefer'];
+type SourceType = Definition['source']['type'];
+
+/** How an address of each kind is written. */
+const addresses: Readonly<
+  Record<SourceType, { readonly scheme: RegExp; readonly example: string; readonly tls: string }>
+> = {
+  postgres: { scheme: /^postgres(ql)?:$/, example: 'postgres://', tls: 'sslmode' },
+  mysql: { scheme: /^(mysql|mariadb):$/, example: 'mysql:// or mariadb://', tls: 'ssl-mode' },
+};
+
+/**
+ * TLS that is not enough for IAM: its token would go out readable, and RDS would not take it. MySQL gets it in clear
+ * text, and so only whoever has a certificate that was verified.
+ */
+const tooWeak: Readonly<Record<SourceType, RegExp>> = {
+  postgres: /^(disable|prefer)$/,
+  mysql: /^(disabled|preferred|required)$/i,
+};
+const strongest: Readonly<Record<SourceType, string>> = {
+  postgres: 'verify-full',
+  mysql: 'VERIFY_IDENTITY',
+};
+
+/** Of an address that is written out as far as its kind. */
+function schemeBreaches({ type, url }: Definition['source']): Breach[] {
+  const [scheme] = /^\w+:(?=\/\/)/.exec(url ?? '') ?? [];
+  const { scheme: fitting, example } = addresses[type];
+  if (scheme === undefined || fitting.test(scheme)) return [];
+  const others = Object.entries(addresses).find(([, address]) => address.scheme.test(scheme));
+  return [
+    {
+      path: ['source', 'url'],
+      what: `begins with ${scheme}//, but source.type is ${type}; allowed: ${example}${others ? `, or type: ${others[0]}` : ''}`,
+    },
+  ];
+}
 
 function sourceBreaches({ source }: Definition, raw: unknown, credentials: Credentials): Breach[] {
-  const { secret, iam } = source;
+  const { secret, iam, type } = source;
+  const wrong = schemeBreaches(source);
+  if (wrong.length > 0) return wrong;
   // url is looked for where it is written: a deployed function may read the file without it
   const hasUrl = valueAt(raw, ['source', 'url']) !== undefined;
   if (!hasUrl && !secret && !iam && credentials === 'url')
@@ -203,15 +246,16 @@ function sourceBreaches({ source }: Definition, raw: unknown, credentials: Crede
     return [
       {
         path: ['source', 'url'],
-        what: `names no ${missing}, which source.iam needs; allowed: postgres://user@host:port/database`,
+        what: `names no ${missing}, which source.iam needs; allowed: ${type}://user@host:port/database`,
       },
     ];
-  const sslMode = url?.searchParams.get('sslmode');
-  if (credentials === 'iam' && sslMode && withoutTls.includes(sslMode))
+  const { tls } = addresses[type];
+  const mode = url?.searchParams.get(tls);
+  if (credentials === 'iam' && mode && tooWeak[type].test(mode))
     return [
       {
         path: ['source', 'url'],
-        what: `sslmode=${sslMode} does not insist on TLS, which source.iam needs; allowed: verify-full, or no sslmode, which then means the same`,
+        what: `${tls}=${mode} does not insist on ${type === 'mysql' ? 'a verified certificate' : 'TLS'}, which source.iam needs; allowed: ${strongest[type]}, or no ${tls}, which then means the same`,
       },
     ];
   return [];

@@ -5,8 +5,14 @@ const word = /"(?:[^"]|"")+"|[^".]+/y;
 /** The name of a schema or of a table, as it was written. */
 export type NameWord = { readonly text: string; readonly isQuoted: boolean };
 
-/** @returns null where the text is no name of a table */
-export function tableWords(text: string): { readonly schema: NameWord; readonly table: NameWord } | null {
+/**
+ * @param schema of a name without one
+ * @returns null where the text is no name of a table
+ */
+export function tableWords(
+  text: string,
+  schema = 'public',
+): { readonly schema: NameWord; readonly table: NameWord } | null {
   const words: NameWord[] = [];
   let at = 0;
   for (;;) {
@@ -21,17 +27,18 @@ export function tableWords(text: string): { readonly schema: NameWord; readonly 
     at++;
   }
   const [first, second] = words;
-  if (words.length === 1) return { schema: { text: 'public', isQuoted: true }, table: first! };
+  if (words.length === 1) return { schema: { text: schema, isQuoted: true }, table: first! };
   return words.length === 2 ? { schema: first!, table: second! } : null;
 }
 
 /**
  * Reads `orders`, `public.orders`, `"odd.schema"."Table "" name"`. Letters keep their case: a name is what the
  * catalog holds, not what SQL would fold it to.
+ * @param schema of a name without one
  * @returns null where the text is no such name
  */
-export function parseTableName(text: string): TableName | null {
-  const words = tableWords(text);
+export function parseTableName(text: string, schema = 'public'): TableName | null {
+  const words = tableWords(text, schema);
   return words && { schema: words.schema.text, table: words.table.text };
 }
 

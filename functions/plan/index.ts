@@ -19,7 +19,7 @@ export async function handler({ execution, fresh }: PlanEvent): Promise<PlannedR
   const { definition, ledger, store, keys } = here;
   const catalog = await openCatalog(here);
   const { manifests } = definition.target;
-  const source = openSource(definition);
+  const source = await openSource(definition);
   try {
     const planned = await planRun(
       { ledger, store, keys, source },

@@ -51,7 +51,7 @@ test('deployed, with a secret: works without what source.url asks for, and logs 
   const { places, openSource } = await sandbox({ TIDEMARK_SOURCE_SECRET: arn, STAGE: 'test' });
   const { definition, keys } = places();
   expect(keys.stagingOfSync).toBe('test/_staging/shop/');
-  const source = openSource(definition);
+  const source = await openSource(definition);
   expect((await source.identify()).description).toMatch(/^PostgreSQL /);
   await source.close();
 });
@@ -64,7 +64,7 @@ test('deployed, with a secret: what else it refers to has to be there', async ()
 test('on the laptop: source.url, and nothing is asked of Secrets Manager', async () => {
   secrets.reset();
   const { places, openSource } = await sandbox({ DATABASE_URL: db.url, STAGE: 'test' });
-  const source = openSource(places().definition);
+  const source = await openSource(places().definition);
   expect((await source.identify()).description).toMatch(/^PostgreSQL /);
   await source.close();
   expect(secrets.calls()).toEqual([]);

@@ -25,7 +25,7 @@ const url = 'postgres://tide@db.example/shop';
 
 test('the laptop: source.url, whatever else stands there', () => {
   const both = definition(`url: "${url}", secret: "${arn}"`);
-  expect([credentialsIn({}), sourceAccess(both, {})]).toEqual(['url', url]);
+  expect([credentialsIn({}), sourceAccess(both, {}).url]).toEqual(['url', url]);
   expect([credentialsIn({ TIDEMARK_SOURCE_SECRET: '' })]).toEqual(['url']);
   expect(() => sourceAccess(definition(`secret: "${arn}"`), {})).toThrow('source.url: nothing stands there');
 });
@@ -33,7 +33,7 @@ test('the laptop: source.url, whatever else stands there', () => {
 test('with a secret: its address, and a second look when the password is refused', async () => {
   const environment = { TIDEMARK_SOURCE_SECRET: arn };
   secrets.on(GetSecretValueCommand, { SecretId: arn }).resolves({ SecretString: 'postgres://u:p@h/d' });
-  const access = sourceAccess(definition(`secret: "${arn}"`), environment) as Access;
+  const access = sourceAccess(definition(`secret: "${arn}"`), environment).url as Access;
   expect(credentialsIn(environment)).toBe('secret');
   expect(await access.address()).toMatchObject({
     host: 'h',
@@ -47,7 +47,8 @@ test('with a secret: its address, and a second look when the password is refused
 
 test('with IAM: a token, and the right that is needed where it is refused', async () => {
   const environment = { TIDEMARK_SOURCE_IAM: 'db-ABCDEFGHIJKL01234', AWS_REGION: 'eu-west-1' };
-  const access = sourceAccess(definition(`url: "${url}", iam: db-ABCDEFGHIJKL01234`), environment) as Access;
+  const access = sourceAccess(definition(`url: "${url}", iam: db-ABCDEFGHIJKL01234`), environment)
+    .url as Access;
   expect(credentialsIn(environment)).toBe('iam');
   expect(access.refusedHint?.(parseAddress(url))).toContain(
     'rds-db:connect on arn:aws:rds-db:eu-west-1:<account>:dbuser:db-ABCDEFGHIJKL01234/tide,',

@@ -2,7 +2,9 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { TidemarkError } from '../../core/errors.ts';
-import { iamAddress, secretAddress } from '../../functions/source-credentials.ts';
+import { mysqlCredentials, postgresCredentials } from '../../functions/source-credentials.ts';
+
+const { iamAddress, secretAddress } = postgresCredentials;
 
 const arn = 'arn:aws:secretsmanager:eu-central-1:111122223333:secret:shop-AbCdEf';
 const secretWord = 'geheim';
@@ -273,5 +275,55 @@ describe('IAM', () => {
         message: expect.stringMatching(/^a token of IAM for tide at shop\..* cannot be signed \(Credentials/),
       });
     });
+  });
+});
+
+describe('of MySQL and MariaDB', () => {
+  const asked = (text: string, sourceUrl?: string) => {
+    answers = [says(text)];
+    return mysqlCredentials.secretAddress(arn, sourceUrl);
+  };
+  const login = { username: 'tide', password: `${secretWord}:/?#[]@%` };
+
+  test('a URL, with TLS that verifies where it says nothing else', async () => {
+    expect(await asked(`mysql://tide:${secretWord}@db.example/shop`)).toMatchObject({
+      ...{ host: 'db.example', port: 3306, database: 'shop', user: 'tide', password: secretWord },
+      sslMode: 'VERIFY_IDENTITY',
+    });
+    expect(await asked('mariadb://u@h:3307/d?ssl-mode=required')).toMatchObject({
+      ...{ port: 3307, sslMode: 'REQUIRED' },
+    });
+  });
+
+  test.each(['mysql', 'mariadb', 'aurora-mysql', 'aurora'])(
+    'JSON as RDS writes it, of %s',
+    async (engine) => {
+      const whole = { ...login, engine, host: 'db.example', port: 3307, dbname: 'shop' };
+      expect(await asked(JSON.stringify(whole))).toMatchObject({
+        ...{ host: 'db.example', port: 3307, database: 'shop', password: login.password },
+        sslMode: 'VERIFY_IDENTITY',
+      });
+    },
+  );
+
+  test('what a secret that RDS rotates lacks is taken from source.url', async () => {
+    expect(
+      await asked(JSON.stringify(login), 'mysql://db.example:3307/shop?ssl-mode=VERIFY_CA'),
+    ).toMatchObject({
+      ...{ host: 'db.example', port: 3307, database: 'shop', user: 'tide', sslMode: 'VERIFY_CA' },
+    });
+    await expect(asked(JSON.stringify({ ...login, host: 'db.example' }))).rejects.toMatchObject({
+      code: 'SecretInvalid',
+      message: expect.stringContaining('no dbname'),
+    });
+  });
+
+  test('of another database: refused, without a word of it', async () => {
+    const other = { ...login, engine: 'postgres', host: 'h', dbname: 'd' };
+    for (const text of [JSON.stringify(other), `postgres://u:${secretWord}@h/d`]) {
+      const error = await asked(text).catch((failure: unknown) => failure);
+      expect(error).toMatchObject({ code: 'SecretInvalid' });
+      expect(String(error)).not.toContain(secretWord);
+    }
   });
 });

@@ -59,27 +59,30 @@ async function writeCsv(client: pg.Client, query: string, csv: string, way: Way)
     return;
   }
   const { rows } = await client.query<(string | null)[]>({ text: query, rowMode: 'array' });
+  await writeTexts(csv, rows);
+}
+
+/** Writes what a database says of these columns, as texts; \N is NULL. */
+export async function writeTexts(csv: string, rows: readonly (readonly (string | null)[])[]): Promise<void> {
   const field = (value: string | null) => (value === null ? '\\N' : `"${value.replaceAll('"', '""')}"`);
   await writeFile(csv, rows.map((row) => `${row.map(field).join(',')}\n`).join(''));
 }
 
-/** Reads a table and Parquet files into DuckDB: the database writes its own texts, DuckDB reads the files. */
-export async function withBothSides<T>(
-  url: string,
-  table: string,
+/**
+ * Reads Parquet files into DuckDB, and the texts that a database has of them.
+ * @param writeSource writes the columns' values into a file, in that order (see `writeTexts`)
+ */
+export async function withTexts<T>(
   files: readonly string[],
+  writeSource: (csv: string, columns: BothSides['columns']) => Promise<void>,
   look: (sides: BothSides) => Promise<T>,
-  way: Way = 'files',
 ): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'tidemark-compare-'));
-  const client = new pg.Client({ connectionString: url });
   const instance = await DuckDBInstance.create(':memory:');
   const duckdb = await instance.connect();
   const rows = async (sql: string) => (await duckdb.runAndReadAll(sql)).getRows();
   try {
     await chmod(folder, 0o777); // the server may run as another user
-    await client.connect();
-    await client.query("set timezone = 'UTC'; set datestyle = 'ISO, YMD'; set extra_float_digits = 3");
     await duckdb.run("set TimeZone = 'UTC'");
     const lake = `read_parquet([${files.map(literal).join(', ')}])`;
     const columns = (await rows(`describe select * from ${lake}`)).map(([name, type]) => ({
@@ -87,16 +90,7 @@ export async function withBothSides<T>(
       type: String(type),
     }));
     const csv = join(folder, 'source.csv');
-    // the cast would strip the blanks of char(n)
-    const padded = await client.query(
-      `select attname from pg_attribute where attrelid = $1::regclass and atttypid = 'bpchar'::regtype`,
-      [table],
-    );
-    const isPadded = new Set(padded.rows.map(({ attname }) => attname));
-    const asText = columns
-      .map(({ name }) => (isPadded.has(name) ? quoted(name) : `${quoted(name)}::text`))
-      .join(', ');
-    await writeCsv(client, `select ${asText} from ${table}`, csv, way);
+    await writeSource(csv, columns);
     const named = columns.map(({ name }) => `${literal(name)}: 'VARCHAR'`).join(', ');
     await duckdb.run(
       `create table source as select ${columns.map(({ name, type }) => sourceText(name, type)).join(', ')}
@@ -110,30 +104,52 @@ export async function withBothSides<T>(
   } finally {
     duckdb.closeSync();
     instance.closeSync();
-    await client.end();
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-/** Compares every row of a table with every row of Parquet files, column by column as text. See `withBothSides`. */
+/** Reads a table and Parquet files into DuckDB: the database writes its own texts, DuckDB reads the files. */
+export async function withBothSides<T>(
+  url: string,
+  table: string,
+  files: readonly string[],
+  look: (sides: BothSides) => Promise<T>,
+  way: Way = 'files',
+): Promise<T> {
+  const client = new pg.Client({ connectionString: url });
+  try {
+    await client.connect();
+    await client.query("set timezone = 'UTC'; set datestyle = 'ISO, YMD'; set extra_float_digits = 3");
+    // the cast would strip the blanks of char(n)
+    const padded = await client.query(
+      `select attname from pg_attribute where attrelid = $1::regclass and atttypid = 'bpchar'::regtype`,
+      [table],
+    );
+    const isPadded = new Set(padded.rows.map(({ attname }) => attname));
+    const writeSource = async (csv: string, columns: BothSides['columns']): Promise<void> => {
+      const asText = columns.map(({ name }) => (isPadded.has(name) ? quoted(name) : `${quoted(name)}::text`));
+      await writeCsv(client, `select ${asText.join(', ')} from ${table}`, csv, way);
+    };
+    return await withTexts(files, writeSource, look);
+  } finally {
+    await client.end();
+  }
+}
+
+const one = async ({ rows }: BothSides, sql: string): Promise<number> => Number((await rows(sql))[0]![0]);
+
+/** Every row of the one side with every row of the other, column by column as text. */
+export const differenceOf = async (sides: BothSides): Promise<Difference> => ({
+  sourceRows: await one(sides, 'select count(*) from source'),
+  lakeRows: await one(sides, 'select count(*) from lake'),
+  lost: await one(sides, 'select count(*) from (select * from source except all select * from lake)'),
+  alien: await one(sides, 'select count(*) from (select * from lake except all select * from source)'),
+});
+
+/** Compares every row of a table with every row of Parquet files. See `withBothSides`. */
 export const compareWithSource = (
   url: string,
   table: string,
   files: readonly string[],
   way?: Way,
-): Promise<Difference> =>
-  withBothSides(
-    url,
-    table,
-    files,
-    async ({ rows }) => {
-      const one = async (sql: string): Promise<number> => Number((await rows(sql))[0]![0]);
-      return {
-        sourceRows: await one('select count(*) from source'),
-        lakeRows: await one('select count(*) from lake'),
-        lost: await one('select count(*) from (select * from source except all select * from lake)'),
-        alien: await one('select count(*) from (select * from lake except all select * from source)'),
-      };
-    },
-    way,
-  );
+): Promise<Difference> => withBothSides(url, table, files, differenceOf, way);

@@ -1,13 +1,18 @@
 /** From an address to a session: authentication, TLS, and the settings that every statement runs under. */
-import { readFile } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
 import pg from 'pg';
 import { TidemarkError } from '../../errors.ts';
 import { nothingCame, silenceWatch } from '../reading/silence.ts';
 import { type DataTap, streamTap, tappedSocket } from '../reading/socket.ts';
+import { readTlsFiles, type TlsFiles } from '../tls-files.ts';
 import { type Address, invalidAddress, placeOf, type SslMode } from './address.ts';
 import { sourceFailure } from './errors.ts';
 import { identifier, literal } from './literals.ts';
+
+type Value = string | number | readonly string[];
+
+const constant = (value: Value): string =>
+  typeof value === 'object' ? `ARRAY[${value.map(literal).join(', ')}]` : literal(String(value));
 
 /** One connection, by one user at a time. Any error of `query` is a `TidemarkError`. */
 export type Session = {
@@ -27,7 +32,7 @@ export type Session = {
   query(
     where: string,
     sql: string,
-    values?: readonly (string | number)[],
+    values?: readonly Value[],
     silenceMs?: number | null,
   ): Promise<(string | null)[][]>;
   /**
@@ -80,7 +85,11 @@ const settings = (statementTimeoutMs: number): Readonly<Record<string, string>> 
 /** Connects. Throws `SourceUnavailable`, `SourceRefused`, `SourceTimeout`, `SourceFailed`. */
 export async function openSession(address: Address, options: SessionSettings): Promise<Session> {
   const where = placeOf(address);
-  const files = await tlsFiles(address);
+  const files = await readTlsFiles(
+    address.sslFiles,
+    { ca: 'sslrootcert', cert: 'sslcert', key: 'sslkey' },
+    (what) => invalidAddress(address.origin, what),
+  );
   const connect = (ssl: object | false) => connectOnce(address, ssl);
   let client: Connected;
   let tls = address.sslMode !== 'disable';
@@ -104,22 +113,6 @@ export async function openSession(address: Address, options: SessionSettings): P
     session.destroy();
     throw error;
   }
-}
-
-type TlsFiles = { ca?: string; cert?: string; key?: string };
-
-async function tlsFiles({ sslFiles, origin }: Address): Promise<TlsFiles> {
-  const read: TlsFiles = {};
-  for (const [use, path] of Object.entries(sslFiles) as [keyof TlsFiles, string][]) {
-    if (use === 'ca' && path === 'system') continue;
-    read[use] = await readFile(path, 'utf8').catch((cause) => {
-      const name = { ca: 'sslrootcert', cert: 'sslcert', key: 'sslkey' }[use];
-      const why = (cause as NodeJS.ErrnoException).code;
-      const failed = invalidAddress(origin, `${name}: ${path} cannot be read (${why})`);
-      return Promise.reject(failed);
-    });
-  }
-  return read;
 }
 
 function tlsOptions(mode: SslMode, files: TlsFiles): object {
@@ -212,7 +205,7 @@ function sessionOf(
         const text =
           values.length === 0
             ? sql
-            : sql.replaceAll(/\$(\d)/g, (_, number) => literal(String(values[number - 1])));
+            : sql.replaceAll(/\$(\d)/g, (_, number) => constant(values[number - 1] as Value));
         // of several statements, `pg` gives several results, which its types do not know
         const results = (await client.query({ text: `${prefix}${text}`, rowMode: 'array' })) as unknown;
         return (results as { readonly rows: (string | null)[][] }[]).at(-1)!.rows;

@@ -1,10 +1,10 @@
 /**
- * The frames of PostgreSQL's protocol (version 3) that answer one statement, cut out of the socket's chunks.
- * Rows are not touched: whole frames are handed on where they lie, only one that spans chunks is put together.
+ * The frames of PostgreSQL's protocol (version 3) that answer one statement.
  * (https://www.postgresql.org/docs/17/protocol-message-formats.html and, for the rows, sql-copy.html)
  */
 import { TidemarkError } from '../../errors.ts';
-import { rowBytesMax, rowTooLong, type Segment } from '../reading/segment.ts';
+import { frameCutter } from '../reading/frames.ts';
+import type { Segment } from '../reading/segment.ts';
 import { nothingCame, silenceWatch } from '../reading/silence.ts';
 import type { Session } from './connect.ts';
 import type { ServerError } from './errors.ts';
@@ -81,9 +81,6 @@ function frameReader(
   handlers: StatementHandlers,
   giveBack: () => void,
 ): (chunk: Buffer) => void {
-  /** a frame that has begun in an earlier chunk */
-  let partial: Buffer = Buffer.alloc(0);
-  let partialBytes = 0;
   let headerSeen = false;
   let error: ServerError | null = null;
   let rows = 0;
@@ -142,69 +139,18 @@ function frameReader(
     handlers.segment({ bytes: row, start: 0, end: row.length, rows: 1, lastRow: 0 });
   }
 
-  /** Hands on all whole frames of `chunk` from `start`; returns where the first that is not whole begins. */
-  function wholeFrames(chunk: Buffer, start: number): number {
-    let at = start;
-    let segmentStart = start;
-    let segmentRows = 0;
-    let lastRow = start;
-    const flush = (): void => {
-      if (segmentRows > 0)
-        handlers.segment({ bytes: chunk, start: segmentStart, end: at, rows: segmentRows, lastRow });
-      segmentRows = 0;
-    };
-    while (at + headBytes <= chunk.length) {
-      const length = chunk.readUInt32BE(at + 1);
-      const end = at + 1 + length;
-      if (end > chunk.length) break;
-      // a frame of two bytes is the trailer: a field count of -1
-      if (chunk[at] === copyData && headerSeen && length !== 6) {
-        segmentRows++;
-        lastRow = at;
-        at = end;
-        continue;
-      }
-      flush();
-      if (chunk[at] !== copyData) control(chunk[at] as number, chunk.subarray(at, end));
-      else if (!headerSeen) firstData(chunk.subarray(at, end));
-      at = end;
-      segmentStart = at;
-    }
-    flush();
-    return at;
-  }
-
-  return (chunk) => {
-    let from = 0;
-    while (partialBytes > 0 && from < chunk.length) {
-      // first its head, which tells its length, then its rest
-      const known = partialBytes >= headBytes;
-      const needed = known ? 1 + partial.readUInt32BE(1) : headBytes;
-      if (needed > rowBytesMax)
-        throw new TidemarkError('ValueNotRepresentable', `${where}: ${rowTooLong(needed)}`);
-      if (partial.length < needed) {
-        const longer = Buffer.allocUnsafeSlow(needed);
-        partial.copy(longer, 0, 0, partialBytes);
-        partial = longer;
-      }
-      const taken = Math.min(needed - partialBytes, chunk.length - from);
-      chunk.copy(partial, partialBytes, from, from + taken);
-      partialBytes += taken;
-      from += taken;
-      if (known && partialBytes === needed) {
-        const whole = partial.subarray(0, needed);
-        partialBytes = 0;
-        partial = Buffer.alloc(0);
-        wholeFrames(whole, 0);
-      }
-    }
-    const rest = wholeFrames(chunk, from);
-    if (rest < chunk.length) {
-      partialBytes = chunk.length - rest;
-      partial = Buffer.allocUnsafeSlow(Math.max(headBytes, partialBytes));
-      chunk.copy(partial, 0, rest);
-    }
-  };
+  return frameCutter(where, {
+    headBytes,
+    bytes: (chunk, at) => 1 + chunk.readUInt32BE(at + 1),
+    // a frame of two bytes is the trailer: a field count of -1
+    isRow: (chunk, at, bytes) => chunk[at] === copyData && headerSeen && bytes !== 7,
+    control(frame) {
+      const [type] = frame as unknown as [number];
+      if (type !== copyData) control(type, frame);
+      else if (!headerSeen) firstData(frame);
+    },
+    segment: handlers.segment,
+  });
 }
 
 /** Of a DataRow with at least one column. */

@@ -1,7 +1,7 @@
 /** What to say of a table that is not there. */
 import { formatTableName } from '../../definition/table-name.ts';
 import { TidemarkError } from '../../errors.ts';
-import { nearestWord } from '../../nearest.ts';
+import { likelyMeant } from '../likely-meant.ts';
 import type { TableName } from '../source.ts';
 import type { Session } from './connect.ts';
 
@@ -25,23 +25,4 @@ export async function missingTable(session: Session, wanted: TableName): Promise
     'TableMissing',
     `There is no table ${formatTableName(wanted)} in the database${hint}`,
   );
-}
-
-/** A typo in the table's name, in the schema's, or in both. */
-function likelyMeant(wanted: TableName, known: readonly TableName[]): TableName | null {
-  const inSchema = known.filter(({ schema }) => schema === wanted.schema);
-  for (const tables of [inSchema, known]) {
-    const near = nearestWord(
-      wanted.table,
-      tables.map(({ table }) => table),
-    );
-    const alike = tables.filter(({ table }) => table === near);
-    const schema = nearestWord(
-      wanted.schema,
-      alike.map((one) => one.schema),
-    );
-    const meant = alike.find((one) => one.schema === schema) ?? alike[0];
-    if (meant !== undefined) return meant;
-  }
-  return null;
 }

@@ -1,7 +1,8 @@
 /** PostgreSQL as a `Source`. */
 import { formatTableName } from '../../definition/table-name.ts';
-import { TidemarkError } from '../../errors.ts';
 import type { Batch } from '../../formats/column.ts';
+import { asPlanned } from '../as-planned.ts';
+import { sessionPool } from '../session-pool.ts';
 import type {
   KeyRange,
   ReadLimits,
@@ -14,7 +15,6 @@ import type {
 import { noWishes, wishesOf } from '../table-wishes.ts';
 import { type Access, accessOf, openWith } from './access.ts';
 import { type Address, placeOf } from './address.ts';
-import { asPlanned } from './as-planned.ts';
 import { type CatalogTable, readCatalog } from './catalog.ts';
 import type { Session } from './connect.ts';
 import { listTables } from './list.ts';
@@ -37,9 +37,6 @@ export type PostgresSourceOptions = {
   readonly applicationName?: string;
 };
 
-/** A question that is still not answered so long after `close` is given up. */
-const closeMsMax = 2_000;
-
 /**
  * Connects when first asked for something, again after a connection was lost. Calls may overlap: catalog
  * questions take turns on one connection, each `read` has one of its own.
@@ -49,51 +46,18 @@ export function postgresSource(options: PostgresSourceOptions): Source {
   const access = typeof options.url === 'string' ? accessOf(options.url) : options.url;
   const statementTimeoutMs = options.statementTimeoutMs ?? 60_000;
   const settings = { statementTimeoutMs, silenceMsMax: options.silenceMsMax ?? statementTimeoutMs + 10_000 };
-  const idle: Session[] = [];
-  let turn: Promise<unknown> = Promise.resolve();
-  /** the session of whose turn it is */
-  let asking: Session | null = null;
-  let closed = false;
-  let givenUp = false;
   /** of the newest connection */
   let address: Pick<Address, 'host' | 'port' | 'database'> | null = null;
 
-  const open = async (): Promise<Session> => {
-    const session = await openWith(access, options.applicationName, settings);
-    address = session.address;
-    return session;
-  };
-  const borrow = async (): Promise<Session> => {
-    for (let session = idle.pop(); session !== undefined; session = idle.pop())
-      if (!session.spent) return session;
-    return open();
-  };
-  const giveBack = (session: Session | null): void => {
-    if (session === null || session.spent) return;
-    // one is enough for what follows
-    if (closed || idle.length > 0) void session.end();
-    else idle.push(session);
-  };
-
-  /** One after the other, each with a session; a failure of one is not the next one's. */
-  function inTurn<T>(ask: (session: Session) => Promise<T>): Promise<T> {
-    const answer = turn.then(async () => {
-      if (givenUp) {
-        const where = address === null ? 'the database' : placeOf(address);
-        throw new TidemarkError('SourceUnavailable', `${where}: the source is closed`);
-      }
-      const session = await borrow();
-      asking = session;
-      try {
-        return await ask(session);
-      } finally {
-        asking = null;
-        giveBack(session);
-      }
-    });
-    turn = answer.catch(() => {});
-    return answer;
-  }
+  const pool = sessionPool(
+    async (): Promise<Session> => {
+      const session = await openWith(access, options.applicationName, settings);
+      address = session.address;
+      return session;
+    },
+    () => (address === null ? 'the database' : placeOf(address)),
+  );
+  const { open, borrow, giveBack, inTurn } = pool;
 
   let identity: string | null = null;
   async function databaseIdentity(session: Session): Promise<string> {
@@ -148,16 +112,7 @@ export function postgresSource(options: PostgresSourceOptions): Source {
     rights: (tables, account) => inTurn((session) => accountRights(session, tables, account)),
     count: (table, where = null) => inTurn((session) => countRows(session, table, where)),
     read,
-    async close() {
-      closed = true;
-      const late = setTimeout(() => {
-        givenUp = true;
-        asking?.destroy();
-      }, closeMsMax);
-      await turn;
-      clearTimeout(late);
-      await Promise.all(idle.splice(0).map((session) => session.end()));
-    },
+    close: pool.close,
   };
 }
 

@@ -2,11 +2,11 @@
 import { formatTableName } from '../../definition/table-name.ts';
 import { TidemarkError } from '../../errors.ts';
 import type { Batch } from '../../formats/column.ts';
+import { rowsMoved } from '../as-planned.ts';
 import { readBatches } from '../reading/read-batches.ts';
 import { lastKeyOf, type RowForm, rowDecoder } from '../reading/row-decoder.ts';
 import { runStatements } from '../reading/statement-queue.ts';
 import type { KeyRange, ReadLimits } from '../source.ts';
-import { rowsMoved } from './as-planned.ts';
 import { type CatalogTable, placeState } from './catalog.ts';
 import { columnDecoder } from './column-decoders.ts';
 import type { CatalogColumn } from './columns.ts';

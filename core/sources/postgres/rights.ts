@@ -1,5 +1,6 @@
 /** What the account may do in PostgreSQL, and an account that may do just enough. */
 import { formatTableName } from '../../definition/table-name.ts';
+import { namesForPeople } from '../names-for-people.ts';
 import type { Rights, WantedAccount, WantedTable } from '../source.ts';
 import { placeOf } from './address.ts';
 import type { Session } from './connect.ts';
@@ -125,14 +126,8 @@ async function beyondTables(
   return beyond;
 }
 
-const namedMax = 3;
-
-/** `tables a, b, c and 7 more` */
-function listed(what: string, names: readonly string[]): string {
-  const first = names.slice(0, namedMax).join(', ');
-  const rest = names.length - namedMax;
-  return `${what}${names.length === 1 ? '' : 's'} ${first}${rest > 0 ? ` and ${rest} more` : ''}`;
-}
+const listed = (what: string, names: readonly string[]): string =>
+  `${what}${names.length === 1 ? '' : 's'} ${namesForPeople(names)}`;
 
 function grantsFor(
   { user, database }: Session['address'],

@@ -341,7 +341,7 @@ describe('a mistake is named with its line, its path, what stood there and what 
     ]);
     expect(problems(whole().replace('type: postgres, ', '').replace('public.orders', '{ key: id }'))).toEqual(
       [
-        'tidemark.yaml:2: source.type: nothing stands there; allowed: postgres (the kind of database)',
+        'tidemark.yaml:2: source.type: nothing stands there; allowed: postgres, mysql (the kind of database: PostgreSQL; MySQL or MariaDB)',
         'tidemark.yaml:3: tables[0].name: nothing stands there; allowed is a text (schema.table, as the database spells it (upper and lower case count))',
       ],
     );
@@ -350,7 +350,7 @@ describe('a mistake is named with its line, its path, what stood there and what 
   test('several at once, each on its line', () => {
     const found = problems(`name: Shop!
 source:
-  type: mysql
+  type: oracle
   url: ${password}
 tables: []
 target:
@@ -359,7 +359,7 @@ chunk: { rows: -1, row: 5 }
 `);
     expect(found.map((line) => line.split('; ')[0])).toEqual([
       'tidemark.yaml:1: name: "Shop!" stands there',
-      'tidemark.yaml:3: source.type: "mysql" stands there',
+      'tidemark.yaml:3: source.type: "oracle" stands there',
       'tidemark.yaml:5: tables: a list stands there',
       'tidemark.yaml:7: target.url: "lake/shop" stands there',
       'tidemark.yaml:8: chunk.rows: -1 stands there',

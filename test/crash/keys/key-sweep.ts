@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { parquetReadObjects } from 'hyparquet';
 import { type CopyPlaces, copyChunk } from '../../../core/copy/copy-chunk.ts';
 import { loadDefinition } from '../../../core/definition/load.ts';
+import { parseTableName } from '../../../core/definition/table-name.ts';
 import { TidemarkError } from '../../../core/errors.ts';
 import { chunkOrder } from '../../../core/plan/chunk-order.ts';
 import { freezeTable } from '../../../core/plan/frozen-table.ts';
@@ -52,7 +53,7 @@ export async function sweep(
     'sweep.yaml',
     null,
   );
-  const plan = await planTable(source, definition, definition.tables[0]!);
+  const plan = await planTable(source, definition, parseTableName(table)!, []);
   await ledger.createRun({
     ...{ sync, run, status: 'running', startedAt: '2026-01-01T00:00:00.000Z', endedAt: null },
     ...{ executions: ['one'], fingerprint: 'f', tables: [table], totals: null },

@@ -1,19 +1,30 @@
-import { formatTableName } from '../../definition/table-name.ts';
-import { TidemarkError } from '../../errors.ts';
-import type { Key, KeyColumn, TableDescription } from '../source.ts';
-import type { CatalogTable } from './catalog.ts';
-import type { CatalogColumn } from './columns.ts';
+import { formatTableName } from '../definition/table-name.ts';
+import { TidemarkError } from '../errors.ts';
+import type { Key, KeyColumn, SourceColumn, TableDescription } from './source.ts';
+
+/** What a catalog says of a table now. */
+export type KnownTable = {
+  readonly description: TableDescription;
+  readonly columns: readonly SourceColumn[];
+  /** of the key: its columns' places among the fields of a row */
+  readonly key: readonly { readonly name: string; readonly at: number }[];
+};
 
 /**
  * The catalog's table, narrowed to the columns that the description has. Columns that were added since stay
  * out. Throws `TableChanged` where the description does not hold any more.
+ * @param another what another identity means
  */
-export function asPlanned(catalog: CatalogTable, planned: TableDescription): CatalogTable {
+export function asPlanned<Table extends KnownTable>(
+  catalog: Table,
+  planned: TableDescription,
+  another = 'dropped and made anew, or restored',
+): Table {
   const where = formatTableName(planned);
   const changed = (what: string): TidemarkError => new TidemarkError('TableChanged', `${where}: ${what}`);
   if (catalog.description.identity !== planned.identity)
-    throw changed('it is another table than the one that was planned (dropped and made anew, or restored)');
-  const columns = planned.columns.map((column): CatalogColumn => {
+    throw changed(`it is another table than the one that was planned (${another})`);
+  const columns = planned.columns.map((column): SourceColumn => {
     const now = catalog.columns.find((one) => one.id === (column.number ?? column.id));
     if (now === undefined) throw changed(`column ${column.name} is gone`);
     if (now.name !== column.name) throw changed(`column ${column.name} is now called ${now.name}`);

@@ -1,0 +1,16 @@
+import { openWithAccess, type SourceAccess } from '../source-access.ts';
+import { type Address, parseAddress } from './address.ts';
+import { openSession, type Session, type SessionSettings } from './connect.ts';
+import { loginFailure } from './errors.ts';
+
+export type Access = SourceAccess<Address>;
+
+/** @throws TidemarkError DefinitionInvalid */
+export function accessOf(url: string): Access {
+  const address = parseAddress(url);
+  return { address: async () => address, refusedPausesMs: [] };
+}
+
+/** @throws TidemarkError as `openSession`, and whatever stands in the way of the address */
+export const openWith = (access: Access, settings: SessionSettings): Promise<Session> =>
+  openWithAccess(access, (address) => openSession(address, settings), loginFailure);

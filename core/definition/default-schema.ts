@@ -25,8 +25,8 @@ export function withSchemas(definition: Definition, raw: unknown): Definition {
   const { type } = definition.source;
   const schema = defaultSchema(type, raw);
   if (type === 'postgres' || schema === null) return definition;
-  // quoted: nothing in it is a pattern
-  const prefix = `"${schema.replaceAll('"', '""')}".`;
+  // nothing in it is a pattern
+  const prefix = /[".*?]/.test(schema) ? `"${schema.replaceAll('"', '""')}".` : `${schema}.`;
   const whole = (name: string): string => (tableWords(name, '')?.schema.text === '' ? prefix + name : name);
   return {
     ...definition,

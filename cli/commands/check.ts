@@ -130,9 +130,9 @@ async function checkSource(
     source = await context.surroundings.openSource(definition);
     findings.push(good('database', null, (await source.identify()).description));
     const preview = await previewRun(source, definition);
-    ({ tables } = preview);
+    tables = preview.tables.filter((name) => !preview.empty.has(name));
     findings.push(...preview.notes.map((note) => remark('definition', null, note)));
-    for (const name of tables) {
+    for (const name of preview.tables) {
       try {
         findings.push(...tableFindings(name, await preview.plan(name)));
       } catch (error) {

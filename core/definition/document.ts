@@ -11,6 +11,10 @@ export type Document = {
   readonly place: Place;
 };
 
+/** To YAML, what begins with * is the name of something that stands elsewhere. */
+const hintOf = (message: string): string =>
+  /\balias\b/i.test(message) ? '; a pattern that begins with * stands in quotes: "*.*"' : '';
+
 /**
  * Parses the YAML of a definition.
  * @param file its name, for messages
@@ -24,7 +28,7 @@ export function readDocument(text: string, file: string): Document {
     const { line, col } = lines.linePos(broken.pos[0]);
     throw new TidemarkError(
       'DefinitionInvalid',
-      `${file}:${line}:${col}: this is not YAML: ${broken.message}`,
+      `${file}:${line}:${col}: this is not YAML: ${broken.message}${hintOf(broken.message)}`,
     );
   }
 
@@ -47,7 +51,8 @@ export function readDocument(text: string, file: string): Document {
     return { raw: document.toJS(), place };
   } catch (error) {
     // an alias without its anchor, or one that stands for far too much
-    throw new TidemarkError('DefinitionInvalid', `${file}: ${(error as Error).message}`);
+    const { message } = error as Error;
+    throw new TidemarkError('DefinitionInvalid', `${file}: ${message}${hintOf(message)}`);
   }
 }
 

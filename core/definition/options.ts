@@ -91,7 +91,7 @@ const table = z.strictObject({
     .string()
     .min(1)
     .describe(
-      'schema.table, as the database spells it (upper and lower case count). A name that holds a dot or a quote is written in double quotes. Without a schema: public; with MySQL, where it is the database’s name, the one that `source.url` names outside of `${…}`. Or a pattern: `public.*`, `*.*`, `public.order_?`, where `*` is any run of characters and `?` one (in double quotes they are themselves). A pattern takes ordinary and partitioned tables; views, materialized views and foreign tables are named, with their `key`. What stands with a pattern holds for all that it matches, also where one of them is named besides: of entries that say different things the one that names the table counts, else the last one; masks and lists of columns add up.',
+      'schema.table, as the database spells it (upper and lower case count). A name that holds a dot or a quote is written in double quotes. Without a schema: public; with MySQL, where it is the database’s name, the one that `source.url` names outside of `${…}`. Or a pattern: `public.*`, `*.*`, `public.order_?`, where `*` is any run of characters and `?` one (in double quotes they are themselves; YAML wants quotes around what begins with `*`: `"*.*"`). A pattern takes ordinary and partitioned tables; views, materialized views and foreign tables are named, with their `key`. What stands with a pattern holds for all that it matches, also where one of them is named besides: of entries that say different things the one that names the table counts, else the last one; masks and lists of columns add up.',
     ),
   key: z
     .preprocess(asList, names.min(1))

@@ -15,6 +15,8 @@ import type { TablePlan } from './table-plan.ts';
 export type Preview = {
   /** as a run that began now would have them */
   readonly tables: readonly string[];
+  /** those of them that are no tables, but patterns that take none */
+  readonly empty: ReadonlySet<string>;
   /** what a user should know of the patterns */
   readonly notes: readonly string[];
   /**
@@ -31,14 +33,13 @@ const namedMax = 20;
 export async function previewRun(source: Source, definition: Definition): Promise<Preview> {
   const listed = await listedFor(source, definition);
   const tables = tableNames(definition, listed);
-  const problems = new Map([
-    ...tableProblems(definition, tables, listed),
-    ...emptyPatterns(definition, tables, listed),
-  ]);
+  const empty = emptyPatterns(definition, tables, listed);
+  const problems = new Map([...tableProblems(definition, tables, listed), ...empty]);
   const over = passedOver(definition, listed).map((table) => `${formatTableName(table)} (${table.kind})`);
   const more = over.length > namedMax ? `, and ${over.length - namedMax} more` : '';
   return {
     tables,
+    empty: new Set(empty.keys()),
     notes: [
       ...idleExcludes(definition, listed).map((text) => `exclude: ${text} takes nothing out of any pattern`),
       ...(over.length > 0

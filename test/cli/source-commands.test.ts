@@ -6,7 +6,7 @@ import { agree, countTables } from '../../cli/counts.ts';
 import { main } from '../../cli/main.ts';
 import { loadDefinition } from '../../core/definition/load.ts';
 import { TidemarkError } from '../../core/errors.ts';
-import type { Source, SourceColumn, TableDescription } from '../../core/sources/source.ts';
+import type { ListedTable, Source, SourceColumn, TableDescription } from '../../core/sources/source.ts';
 import { execution, fakeCloud, keys, runItem } from '../support/fake-cloud.ts';
 import { definitionFile, fakeSurroundings, shopDefinition } from '../support/fake-surroundings.ts';
 import { scratchFolder } from '../support/scratch-folder.ts';
@@ -86,6 +86,53 @@ describe('tidemark check', () => {
     const { exitCode, stdout } = await called(['check'], { describe: async () => orders });
     expect(exitCode).toBe(0);
     expect(stdout).toMatch(/ready: `npx tidemark run .*`\n$/);
+  });
+
+  describe('of patterns', () => {
+    const listed = (table: string, over: Partial<ListedTable> = {}): ListedTable => ({
+      ...{ schema: 'public', table, kind: 'table', byPattern: true, columns: [], rows: null, bytes: null },
+      ...over,
+    });
+    const list = async () => [
+      listed('items'),
+      listed('orders'),
+      listed('seen', { kind: 'view', byPattern: false }),
+    ];
+    const file = () =>
+      definitionFile(
+        shopDefinition
+          .replace(/^tables:.*$/m, 'tables: ["public.*", "publik.*"]')
+          .replace(/^(target:.*)$/m, '$1\nexclude: [public.tmp_*]'),
+      );
+
+    it('check names what they take, what they pass over, and those that take nothing', async () => {
+      const { exitCode, stdout } = await called(['check'], { list }, file());
+      expect(exitCode).toBe(1);
+      expect(stdout).toContain(': sync shop, 2 patterns → s3://lake/shop');
+      expect(stdout).toContain('✓ public.orders: about 2,500,000 rows');
+      expect(stdout).toContain('✗ public.items: TableDenied');
+      expect(stdout).toMatch(/✗ publik\.\*: DefinitionInvalid: .*takes no table: there is public\./);
+      expect(stdout).toContain('! exclude: public.tmp_* takes nothing out of any pattern');
+      expect(stdout).toContain(
+        '! patterns do not take public.seen (view): to copy them, name each, with its `key:`',
+      );
+      expect(stdout).toContain('2 problems to mend before a run');
+    });
+
+    it('plan does, too', async () => {
+      const { exitCode, stdout } = await called(['plan'], { list }, file());
+      expect(exitCode).toBe(1);
+      expect(stdout).toMatch(/public.orders +2,500,000/);
+      expect(stdout).toMatch(/publik.\* +— .*cannot be copied/);
+      expect(stdout).toContain('! patterns do not take public.seen (view)');
+      const { notes, tables } = JSON.parse((await called(['plan', '--json'], { list }, file())).stdout);
+      expect(notes).toHaveLength(2);
+      expect(tables.map(({ table }: { table: string }) => table)).toEqual([
+        'public.items',
+        'public.orders',
+        'publik.*',
+      ]);
+    });
   });
 
   it('asks an unreachable database once', async () => {

@@ -117,6 +117,21 @@ describe('tables in a role', () => {
     300_000,
   );
 
+  test('found by patterns: all of the database, as their names are not known', () => {
+    const tables = '[public.orders, "sales.line_?", { name: sales.lines, as: order_lines }]';
+    const [stack] = deployed(
+      glued.replace('[public.orders, { name: sales.lines, as: order_lines }]', tables),
+    ) as [Synthesized];
+    expect(inGlue(stack, 'Plan')).toEqual(['glue:GetTable on catalog database/lake table/lake/*']);
+    const put = statementsOf(stack, roleOf(stack, 'CopyChunk'))
+      .filter(({ actions }) => actions.includes('s3:PutObject'))
+      .flatMap(({ resources }) => resources);
+    expect(put.map((resource) => resource.replace('arn:aws:s3:::glued-lake/raw/', ''))).toEqual([
+      '_staging/glued/*',
+      ...['public.orders/data/*', 'sales.line_*/data/*', 'sales.lines/data/*'],
+    ]);
+  }, 300_000);
+
   test('cdk-nag knows the reason of a wildcard', () => {
     const app = testApp(mkdtempSync(join(folder, 'nag-')));
     Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
@@ -162,6 +177,43 @@ describe('two syncs on one database', () => {
       });
     make('one');
     expect(() => make('two')).toThrow('target.catalog: the table orders is lake.orders in Glue');
+  }, 300_000);
+});
+
+describe('two syncs on one place, by patterns', () => {
+  const inPlace = (name: string, tables: string, exclude = ''): string =>
+    `${least.replace('name: plain', `name: ${name}`).replace('[orders]', tables)}${exclude && `exclude: ${exclude}\n`}`;
+  const refused = (...texts: readonly string[]): string => {
+    try {
+      deployed(...texts);
+    } catch (error) {
+      return (error as Error).message;
+    }
+    return 'they were taken';
+  };
+
+  test.each([
+    ['[public.*]', '', '[orders]', 'orders'],
+    ['[public.*]', '', '[public.a*]', 'public.a\\*'],
+    ['[public.a*]', '', '["*.*"]', 'public.a\\*'],
+    ['[public.*]', '', '[public.*]', 'public.\\*'],
+  ])(
+    '%s%s and %s are refused: both would write %s',
+    (one, exclude, other, shared) => {
+      expect(refused(inPlace('one', one, exclude), inPlace('two', other))).toMatch(
+        new RegExp(
+          `^\\S+: target\\.url: ${shared} lies at s3://plain-lake/, where both would write it, and \\S+tidemark\\.yaml has it too; allowed: another prefix, or \`exclude:\` in one of them$`,
+        ),
+      );
+    },
+    300_000,
+  );
+
+  test('are taken where the one excludes what the other has, or they lie elsewhere', () => {
+    const log = inPlace('two', '[public.log_*, public.big]');
+    expect(refused(inPlace('one', '[public.*]', '[public.log_*, public.big]'), log)).toBe('they were taken');
+    const elsewhere = log.replace('s3://plain-lake', 's3://plain-lake/two');
+    expect(refused(inPlace('one', '[public.*]'), elsewhere)).toBe('they were taken');
   }, 300_000);
 });
 

@@ -144,6 +144,14 @@ test.for([
   expect(refused(tables)).toEqual([expect.stringContaining(message)]);
 });
 
+test.for(['[*.*]', '\n  - *.log_*', '[*]'])('%s: it is said that quotes are missing', (tables) => {
+  expect(refused(tables)).toEqual([
+    expect.stringMatching(
+      /^tidemark\.yaml.*alias.*; a pattern that begins with \* stands in quotes: "\*\.\*"$/i,
+    ),
+  ]);
+});
+
 test.for([
   ['[a]', '[b]', 'exclude[0]: takes tables out of patterns, but none stands under tables'],
   ['["public.*", public.a]', '[a]', 'exclude[0]: "a" is named at tables[1]; allowed: in one of both'],

@@ -234,7 +234,9 @@ describe.skipIf(noMariadb)('a sync of MariaDB', () => {
     const values = columns.map(
       ([, { of }], c) => `IF(i MOD 13 <> ${c % 13} AND i MOD 1000 <> 7, ${of}, NULL)`,
     );
-    await db.sql(`INSERT INTO everything SELECT ${values.join(', ')}, CAST(9223372036854770000 AS UNSIGNED) + i FROM numbers`);
+    await db.sql(
+      `INSERT INTO everything SELECT ${values.join(', ')}, CAST(9223372036854770000 AS UNSIGNED) + i FROM numbers`,
+    );
     for (const [c, [name, { odd }]] of columns.entries())
       for (const [index, value] of odd.entries())
         await db.sql(

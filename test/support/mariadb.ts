@@ -65,7 +65,7 @@ async function startMariadb(settings: Readonly<Record<string, string>>): Promise
   const asRoot = process.getuid?.() === 0 ? ['--user=root'] : [];
   await promisify(execFile)('mariadb-install-db', [
     ...['--no-defaults', `--datadir=${data}`, '--auth-root-authentication-method=normal', '--skip-test-db'],
-    ...['--skip-name-resolve', ...asRoot],
+    ...['--skip-name-resolve', `--tmpdir=${home}`, ...asRoot],
   ]);
   const logFile = join(home, 'log');
   for (let attempt = 1; ; attempt++) {

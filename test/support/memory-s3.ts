@@ -47,6 +47,8 @@ export type MemoryS3Options = {
   readonly etags?: 'of-bytes' | 'unique';
   /** keys a page of ListObjectsV2, at most */
   readonly pageKeys?: number;
+  /** what is there from the beginning */
+  readonly objects?: ReadonlyMap<string, MemoryObject>;
 };
 
 const bytes = new WeakMap<object, Buffer>();
@@ -100,9 +102,10 @@ function bytesOf(body: unknown): Buffer {
   throw new Fault(501, 'NotImplemented');
 }
 
-/** The empty bucket `bucket`; any other one does not exist. */
-export function memoryS3({ bucket, etags = 'of-bytes', pageKeys = 1000 }: MemoryS3Options): MemoryS3 {
-  const objects = new Map<string, MemoryObject>();
+/** The bucket `bucket`; any other one does not exist. */
+export function memoryS3(options: MemoryS3Options): MemoryS3 {
+  const { bucket, etags = 'of-bytes', pageKeys = 1000 } = options;
+  const objects = new Map<string, MemoryObject>(options.objects);
   let changes = 0;
 
   const etagOf = ({ body, sha256 }: Pick<MemoryObject, 'body' | 'sha256'>): string => {

@@ -24,6 +24,8 @@ export type Objects = {
   /** Differs with everything that was ever under the key; undefined: nothing is there. */
   stampOf(key: string): unknown;
   bodyOf(key: string): Buffer;
+  /** Another number whenever an object was written or deleted; undefined: nobody counts. */
+  changes?(): number;
 };
 
 /** Both sides, as somebody from outside sees them. */
@@ -82,12 +84,7 @@ export async function memoryCloud(): Promise<MatrixCloud> {
 
   function placeOf(content: Omit<Content, 's3'>, objects: MemoryS3['objects']): Place {
     const name = `place-${++places}`;
-    const bucket = memoryS3({ bucket: name });
-    for (const [key, { body, sha256, contentType, metadata }] of objects) {
-      const checksum: Record<string, string> = sha256 ? { 'x-amz-checksum-sha256': sha256 } : {};
-      const headers = { ...metadata, ...checksum, 'content-type': contentType };
-      bucket.answer({ method: 'PUT', path: `/${name}/${key}`, headers, body });
-    }
+    const bucket = memoryS3({ bucket: name, objects });
     contents.set(name, { s3: bucket, table: content.table });
     return {
       bucket: name,
@@ -96,6 +93,7 @@ export async function memoryCloud(): Promise<MatrixCloud> {
       keys: () => [...bucket.objects.keys()],
       stampOf: (key) => bucket.objects.get(key),
       bodyOf: (key) => bucket.objects.get(key)!.body,
+      changes: bucket.changes,
       items: async () =>
         [...contentOf(name).table.values()].flatMap((partition) =>
           [...partition.values()].map((item) => unmarshall(item as Record<string, AttributeValue>)),

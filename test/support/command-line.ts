@@ -28,7 +28,7 @@ export function startTidemark(
   const child: ChildProcess = spawn(process.execPath, [program, ...args], {
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...environment },
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, GOGC: process.env.GOGC, ...environment },
   });
   let stdout = '';
   let stderr = '';

@@ -139,12 +139,13 @@ export async function withBothSides<T>(
 const one = async ({ rows }: BothSides, sql: string): Promise<number> => Number((await rows(sql))[0]![0]);
 
 /** Every row of the one side with every row of the other, column by column as text. */
-export const differenceOf = async (sides: BothSides): Promise<Difference> => ({
-  sourceRows: await one(sides, 'select count(*) from source'),
-  lakeRows: await one(sides, 'select count(*) from lake'),
-  lost: await one(sides, 'select count(*) from (select * from source except all select * from lake)'),
-  alien: await one(sides, 'select count(*) from (select * from lake except all select * from source)'),
-});
+export async function differenceOf(sides: BothSides): Promise<Difference> {
+  const sourceRows = await one(sides, 'select count(*) from source');
+  const lakeRows = await one(sides, 'select count(*) from lake');
+  const lost = await one(sides, 'select count(*) from (select * from source except all select * from lake)');
+  // what both have is sourceRows − lost, and it is lakeRows − alien
+  return { sourceRows, lakeRows, lost, alien: lakeRows - sourceRows + lost };
+}
 
 /** Compares every row of a table with every row of Parquet files. See `withBothSides`. */
 export const compareWithSource = (

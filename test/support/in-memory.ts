@@ -5,12 +5,15 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { parquetFormat } from '../../core/formats/parquet/parquet.ts';
-import { dynamodbClient, dynamodbLedger } from '../../core/ledger/dynamodb.ts';
+import { dynamodbLedger } from '../../core/ledger/dynamodb.ts';
 import { keysOf } from '../../core/objects/keys.ts';
-import { s3Client, s3Store } from '../../core/objects/s3.ts';
+import { s3Store } from '../../core/objects/s3.ts';
 import type { Embedded } from './embedded.ts';
-import { memoryDynamodb } from './memory-dynamodb.ts';
-import { type MemoryS3, memoryS3, storeConfigOf } from './memory-s3.ts';
+import { emptyTable, perform } from './memory-dynamodb/table.ts';
+import { responseOf } from './memory-dynamodb.ts';
+import { type MemoryS3, memoryS3 } from './memory-s3.ts';
+import { shortDynamodb } from './short-sdk/short-dynamodb.ts';
+import { shortS3 } from './short-sdk/short-s3.ts';
 
 const bucket = 'lake';
 const tableName = 'ledger';
@@ -24,9 +27,14 @@ export type InMemory = Embedded & {
 };
 
 export async function startInMemory(): Promise<InMemory> {
-  const dynamodb = dynamodbClient(memoryDynamodb().clientConfig);
+  let table = emptyTable;
+  const dynamodb = shortDynamodb(async (operation) => {
+    const step = perform(table, operation);
+    table = step.table;
+    return responseOf(step.answer);
+  });
   const memory = memoryS3({ bucket });
-  const s3 = s3Client(storeConfigOf((request) => memory.answer(request)));
+  const s3 = shortS3(async (request) => memory.answer(request));
   const server = await served(memory.objects);
   let syncs = 0;
   return {

@@ -26,12 +26,10 @@ export type MemoryDynamodb = {
 };
 
 type Sent = { readonly headers: Readonly<Record<string, string>>; readonly body?: unknown };
-type Received = {
-  readonly response: {
-    readonly statusCode: number;
-    readonly headers: Record<string, string>;
-    readonly body: Uint8Array;
-  };
+type Response = {
+  readonly statusCode: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: unknown;
 };
 
 function operationOf(request: Sent): Operation {
@@ -41,12 +39,24 @@ function operationOf(request: Sent): Operation {
   return { name: target.split('.')[1] ?? '', input: JSON.parse(text) as Input };
 }
 
-function received(statusCode: number, content: object): Received {
+function received(statusCode: number, content: object): Response {
   const headers = { 'content-type': 'application/x-amz-json-1.0' };
-  return { response: { statusCode, headers, body: Buffer.from(JSON.stringify(content)) } };
+  return { statusCode, headers, body: Buffer.from(JSON.stringify(content)) };
 }
 
-function toResponse(answer: Answer): Received {
+const answers = new WeakMap<object, Answer>();
+
+/** What a response says, if `responseOf` made it, and nobody has changed it since. */
+export const answerIn = (response: object): Answer | undefined => answers.get(response);
+
+/** An answer as it goes over the wire. */
+export function responseOf(answer: Answer): Response {
+  const response = worded(answer);
+  answers.set(response, answer);
+  return response;
+}
+
+function worded(answer: Answer): Response {
   switch (answer.status) {
     case 'done':
       return received(200, answer.output);
@@ -64,18 +74,13 @@ function toResponse(answer: Answer): Received {
   }
 }
 
-/**
- * The configuration of a client whose requests are answered by a function: it may wait, and it may throw what a lost
- * connection throws. No signature is made, no other process is asked.
- *
- * @param answer gets the options that the client's `send` had, too
- */
-export function clientConfigOf(
-  answer: (operation: Operation, options: unknown) => Answer | Promise<Answer>,
+/** The configuration of a client whose requests a function takes in, as they are. No signature is made, no other process is asked. */
+export function clientConfigVia(
+  take: (operation: Operation, options: unknown) => Promise<Response>,
 ): DynamoDBClientConfig {
   const requestHandler = {
-    async handle(request: Sent, options: unknown): Promise<Received> {
-      return toResponse(await answer(operationOf(request), options));
+    async handle(request: Sent, options: unknown): Promise<{ readonly response: Response }> {
+      return { response: await take(operationOf(request), options) };
     },
     updateHttpClientConfig: () => {},
     httpHandlerConfigs: () => ({}),
@@ -91,6 +96,17 @@ export function clientConfigOf(
     >,
   };
 }
+
+/**
+ * The configuration of a client whose requests are answered by a function: it may wait, and it may throw what a lost
+ * connection throws.
+ *
+ * @param answer gets the options that the client's `send` had, too
+ */
+export const clientConfigOf = (
+  answer: (operation: Operation, options: unknown) => Answer | Promise<Answer>,
+): DynamoDBClientConfig =>
+  clientConfigVia(async (operation, options) => responseOf(await answer(operation, options)));
 
 /** @param initial by default an empty table; its name does not matter */
 export function memoryDynamodb(initial: Table = emptyTable): MemoryDynamodb {

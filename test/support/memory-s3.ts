@@ -47,7 +47,14 @@ export type MemoryS3Options = {
   readonly etags?: 'of-bytes' | 'unique';
   /** keys a page of ListObjectsV2, at most */
   readonly pageKeys?: number;
+  /** what is there from the beginning */
+  readonly objects?: ReadonlyMap<string, MemoryObject>;
 };
+
+const bytes = new WeakMap<object, Buffer>();
+
+/** The body of a response, if a bucket in memory gave it, and nobody has changed it since. */
+export const bytesIn = (response: object): Buffer | undefined => bytes.get(response);
 
 class Fault extends Error {
   readonly status: number;
@@ -95,9 +102,10 @@ function bytesOf(body: unknown): Buffer {
   throw new Fault(501, 'NotImplemented');
 }
 
-/** The empty bucket `bucket`; any other one does not exist. */
-export function memoryS3({ bucket, etags = 'of-bytes', pageKeys = 1000 }: MemoryS3Options): MemoryS3 {
-  const objects = new Map<string, MemoryObject>();
+/** The bucket `bucket`; any other one does not exist. */
+export function memoryS3(options: MemoryS3Options): MemoryS3 {
+  const { bucket, etags = 'of-bytes', pageKeys = 1000 } = options;
+  const objects = new Map<string, MemoryObject>(options.objects);
   let changes = 0;
 
   const etagOf = ({ body, sha256 }: Pick<MemoryObject, 'body' | 'sha256'>): string => {
@@ -182,7 +190,16 @@ export function memoryS3({ bucket, etags = 'of-bytes', pageKeys = 1000 }: Memory
       ...(checksum && { 'x-amz-checksum-sha256': sha256, 'x-amz-checksum-type': 'FULL_OBJECT' }),
     };
     if (method === 'HEAD') return { statusCode: 200, headers, body: Buffer.alloc(0) };
-    return { statusCode: 200, headers, body: Readable.from([body], { objectMode: false }) };
+    const response = {
+      statusCode: 200,
+      headers,
+      // a stream is dear: it is made for those who look at it
+      get body() {
+        return Readable.from([body], { objectMode: false });
+      },
+    };
+    bytes.set(response, body);
+    return response;
   }
 
   function deleteObjects({ body }: SdkRequest): SdkResponse {
@@ -261,7 +278,9 @@ export function memoryS3({ bucket, etags = 'of-bytes', pageKeys = 1000 }: Memory
     changes: () => changes,
     answer(request) {
       try {
-        return route(request);
+        const response = route(request);
+        if (response.body instanceof Buffer) bytes.set(response, response.body);
+        return response;
       } catch (error) {
         if (!(error instanceof Fault)) throw error;
         // an answer to HEAD has no body
@@ -274,10 +293,19 @@ export function memoryS3({ bucket, etags = 'of-bytes', pageKeys = 1000 }: Memory
   };
 }
 
-/** The configuration of a client whose requests are answered by a function. No signature is made, nobody else is asked. */
-export function storeConfigOf(answer: (request: SdkRequest) => SdkResponse): S3ClientConfig {
+/** Those that a bucket in memory goes by. */
+export const headersThatCount =
+  /^(content-type|if-(none-)?match|x-amz-(meta-.*|copy-source.*|content-sha256|checksum-(sha256|algorithm|mode)))$/;
+
+/** The configuration of a client whose requests a function takes in. No signature is made, nobody else is asked. */
+export function storeConfigVia(
+  take: (
+    request: SdkRequest,
+    options: unknown,
+  ) => Promise<Omit<SdkResponse, 'body'> & { readonly body?: unknown }>,
+): S3ClientConfig {
   const requestHandler = {
-    handle: async (request: SdkRequest) => ({ response: answer(request) }),
+    handle: async (request: SdkRequest, options: unknown) => ({ response: await take(request, options) }),
     updateHttpClientConfig: () => {},
     httpHandlerConfigs: () => ({}),
     destroy: () => {},

@@ -17,7 +17,7 @@ export type WireCall = {
 export type WireAnswer = {
   readonly response: {
     readonly statusCode: number;
-    readonly headers: Record<string, string>;
+    readonly headers: Readonly<Record<string, string>>;
     readonly body?: unknown;
   };
 };
@@ -34,6 +34,17 @@ export const throughWire = <T>(wire: Wire, work: () => Promise<T>): Promise<T> =
 
 /** What the test itself asks, also where an attempt's request makes it ask: it passes no wire. */
 export const pastWire = <T>(work: () => Promise<T>): Promise<T> => current.exit(work);
+
+/** What a service in memory answers to one try of a call, by the wire if there is one. */
+export async function throughTheWire(
+  call: WireCall,
+  tries: number,
+  answer: () => WireAnswer['response'],
+): Promise<WireAnswer['response']> {
+  const wire = current.getStore();
+  if (!wire) return answer();
+  return (await wire(call, tries, async () => ({ response: answer() }))).response;
+}
 
 type Deserializing = { readonly input: object };
 type Stack = {

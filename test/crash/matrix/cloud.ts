@@ -7,14 +7,16 @@ import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { unmarshall } from '@aws-sdk/util-dynamodb';
 import type { Format } from '../../../core/formats/format.ts';
 import { parquetFormat } from '../../../core/formats/parquet/parquet.ts';
-import { dynamodbClient, dynamodbLedger } from '../../../core/ledger/dynamodb.ts';
+import { dynamodbLedger } from '../../../core/ledger/dynamodb.ts';
 import type { Ledger } from '../../../core/ledger/ledger.ts';
-import { s3Client, s3Store } from '../../../core/objects/s3.ts';
+import { s3Store } from '../../../core/objects/s3.ts';
 import type { ObjectStore } from '../../../core/objects/store.ts';
 import { emptyTable, perform, type Table } from '../../support/memory-dynamodb/table.ts';
-import { clientConfigOf } from '../../support/memory-dynamodb.ts';
-import { type MemoryS3, memoryS3, storeConfigOf } from '../../support/memory-s3.ts';
-import { promptRetries, wireUp } from '../../support/sdk-faults.ts';
+import { responseOf } from '../../support/memory-dynamodb.ts';
+import { type MemoryS3, memoryS3 } from '../../support/memory-s3.ts';
+import { promptRetries, throughTheWire } from '../../support/sdk-faults.ts';
+import { shortDynamodb } from '../../support/short-sdk/short-dynamodb.ts';
+import { shortS3 } from '../../support/short-sdk/short-s3.ts';
 
 /** The objects of a bucket as somebody sees them who needs no API for it. */
 export type Objects = {
@@ -22,6 +24,8 @@ export type Objects = {
   /** Differs with everything that was ever under the key; undefined: nothing is there. */
   stampOf(key: string): unknown;
   bodyOf(key: string): Buffer;
+  /** Another number whenever an object was written or deleted; undefined: nobody counts. */
+  changes?(): number;
 };
 
 /** Both sides, as somebody from outside sees them. */
@@ -61,31 +65,26 @@ export async function memoryCloud(): Promise<MatrixCloud> {
     if (!found) throw new Error(`no place ${name}: it was dropped`);
     return found;
   };
-  const dynamodb = dynamodbClient({
-    ...clientConfigOf((operation) => {
-      const content = contentOf(String(operation.input.TableName));
-      const step = perform(content.table, operation);
-      content.table = step.table;
-      return step.answer;
-    }),
-    retryStrategy: promptRetries(triesMax.dynamodb),
-  });
-  const s3 = s3Client({
-    ...storeConfigOf((request) => contentOf(request.path.split('/')[1]!).s3.answer(request)),
-    retryStrategy: promptRetries(triesMax.s3),
-  });
-  wireUp(dynamodb, 'dynamodb');
-  wireUp(s3, 's3');
+  const dynamodb = shortDynamodb(
+    (operation, call, tries) =>
+      throughTheWire(call, tries, () => {
+        const content = contentOf(String(operation.input.TableName));
+        const step = perform(content.table, operation);
+        content.table = step.table;
+        return responseOf(step.answer);
+      }),
+    { retryStrategy: promptRetries(triesMax.dynamodb) },
+  );
+  const s3 = shortS3(
+    (request, call, tries) =>
+      throughTheWire(call, tries, () => contentOf(request.path.split('/')[1]!).s3.answer(request)),
+    { retryStrategy: promptRetries(triesMax.s3) },
+  );
   let places = 0;
 
   function placeOf(content: Omit<Content, 's3'>, objects: MemoryS3['objects']): Place {
     const name = `place-${++places}`;
-    const bucket = memoryS3({ bucket: name });
-    for (const [key, { body, sha256, contentType, metadata }] of objects) {
-      const checksum: Record<string, string> = sha256 ? { 'x-amz-checksum-sha256': sha256 } : {};
-      const headers = { ...metadata, ...checksum, 'content-type': contentType };
-      bucket.answer({ method: 'PUT', path: `/${name}/${key}`, headers, body });
-    }
+    const bucket = memoryS3({ bucket: name, objects });
     contents.set(name, { s3: bucket, table: content.table });
     return {
       bucket: name,
@@ -94,6 +93,7 @@ export async function memoryCloud(): Promise<MatrixCloud> {
       keys: () => [...bucket.objects.keys()],
       stampOf: (key) => bucket.objects.get(key),
       bodyOf: (key) => bucket.objects.get(key)!.body,
+      changes: bucket.changes,
       items: async () =>
         [...contentOf(name).table.values()].flatMap((partition) =>
           [...partition.values()].map((item) => unmarshall(item as Record<string, AttributeValue>)),

@@ -1,5 +1,5 @@
 /** The cases' place in the embedded S3 and DynamoDB, as a laptop has them. */
-import { existsSync, linkSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readdirSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -99,10 +99,8 @@ export async function embeddedCloud(): Promise<MatrixCloud> {
         await fill(copied, await itemsOf(name));
         return placeOf(copied);
       },
-      drop() {
-        rmSync(folder, { recursive: true, force: true });
-        rmSync(sidecarsOf(name), { recursive: true, force: true });
-      },
+      // its files go with the home folder
+      drop() {},
     };
   }
 

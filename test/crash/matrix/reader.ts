@@ -58,6 +58,7 @@ export function readerOf(place: Sights, pointers: ReadonlyMap<string, string>): 
     early.push(earlierThanHead(table, pointer).catch((error: unknown) => [String(error)]));
   }
 
+  let lookedAt: number | undefined;
   const hints = new Map<string, { readonly stamp: unknown; readonly looks: readonly IcebergLook[] }>();
 
   /** The same table by the path that readers of Iceberg take. */
@@ -87,6 +88,9 @@ export function readerOf(place: Sights, pointers: ReadonlyMap<string, string>): 
     early: async () => (await Promise.all(early)).flat(),
     seen: (table) => seen.get(table)!,
     look() {
+      const changes = place.changes?.();
+      if (changes !== undefined && changes === lookedAt) return;
+      lookedAt = changes;
       for (const [table, key] of pointers) {
         openAsIceberg(table, key.replace(/current\.json$/, ''));
         const stamp = place.stampOf(key);

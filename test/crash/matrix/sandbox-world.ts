@@ -202,7 +202,7 @@ part: { rows: 2 }
     for (;;) {
       const { status } = await client.send(new DescribeExecutionCommand({ executionArn }));
       if (status !== 'RUNNING' && status !== 'PENDING_REDRIVE') return status!;
-      await new Promise((done) => setTimeout(done, 25));
+      await new Promise((done) => setTimeout(done, 100));
     }
   };
 

@@ -85,18 +85,17 @@ const inMemory: SourceOf = (snapshot) => {
   return Object.assign(source, { beforeDescribe: renew, beforeBatch: renew });
 };
 
-function definitionOn(bucket: string): Definition {
-  return loadDefinition(
-    `name: ${sync}
+// the place's own name is not in it, nor in its fingerprint: a copy goes on with the run
+const definition: Definition = loadDefinition(
+  `name: ${sync}
 source: { type: postgres, url: postgres://h/d }
 tables: [${tables.map((table) => `public.${table}`)}]
-target: { url: s3://${bucket}/lake }
+target: { url: s3://lake/lake }
 chunk: { rows: 3 }
 part: { rows: 2 }`,
-    'tidemark.yaml',
-    {},
-  );
-}
+  'tidemark.yaml',
+  {},
+);
 
 export async function newWorld(cloud: MatrixCloud, sourceOf: SourceOf = inMemory): Promise<World> {
   return worldIn(cloud, await cloud.place(), { sourceOf, snapshot: 1, executions: 0, alive: [] });
@@ -108,8 +107,6 @@ function worldIn(
   begun: { sourceOf: SourceOf; snapshot: number; executions: number; alive: Iterable<string> },
 ): World {
   const { store, ledger } = place;
-  // the place's own name must not be in the fingerprint: a copy goes on with the run
-  const definition = definitionOn('lake');
   const keys = keysOf({ bucket: place.store.bucket, prefix: 'lake/' }, sync);
   const places = { ledger, store, keys };
   const reader = readerOf(place, new Map(tables.map((table) => [table, keys.pointer(tableName(table))])));

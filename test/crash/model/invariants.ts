@@ -103,7 +103,7 @@ function readerFault(view: View, { rows, tables }: Expected): string | null {
 export const worldFault = (view: View, expected: Expected): string | null =>
   logFault(view) ?? finalFault(view) ?? recoveryFault(view) ?? readerFault(view, expected);
 
-const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
+const same = (a: unknown, b: unknown): boolean => a === b || JSON.stringify(a) === JSON.stringify(b);
 
 /** A head moves from version to version, by the run that has claimed the table, when that run's log is complete. */
 function headFault(

@@ -35,6 +35,22 @@ function plainValue(value: AttributeValue): unknown {
 const plainItem = (item: Item): Record<string, unknown> =>
   Object.fromEntries(Object.entries(item).map(([name, value]) => [name, plainValue(value)]));
 
+/** What an item or an object says is worked out once: unchanged ones keep their identity from world to world. */
+function once<From extends object, To>(read: (from: From) => To): (from: From) => To {
+  const known = new WeakMap<From, { readonly value: To }>();
+  return (from) => {
+    const found = known.get(from) ?? { value: read(from) };
+    known.set(from, found);
+    return found.value;
+  };
+}
+
+const headIn = once((item: Item) => toHead(plainItem(item)));
+const runIn = once((item: Item) => toRun(plainItem(item)));
+const tableHeadIn = once((item: Item) => toTableHead(plainItem(item)));
+const partIn = once((item: Item) => toPart(plainItem(item)));
+const pointerIn = once((object: ModelObject): Pointer => JSON.parse(object.body));
+
 const views = new WeakMap<World, View>();
 
 export function viewOf(world: World): View {
@@ -46,11 +62,10 @@ export function viewOf(world: World): View {
   const parts = new Map<string, Part>();
   for (const [pk, items] of world.table) {
     for (const [sk, item] of [...items].sort(([a], [b]) => (a < b ? -1 : 1))) {
-      const plain = plainItem(item);
-      if (sk === 'HEAD') head = toHead(plain);
-      else if (sk.startsWith('RUN#')) runs.set(sk.slice(4), toRun(plain));
-      else if (sk.startsWith('TABLE#')) tableHeads.set(sk.slice(6), toTableHead(plain));
-      else if (sk.startsWith('CHUNK#')) parts.set(`${pk} ${sk}`, toPart(plain));
+      if (sk === 'HEAD') head = headIn(item);
+      else if (sk.startsWith('RUN#')) runs.set(sk.slice(4), runIn(item));
+      else if (sk.startsWith('TABLE#')) tableHeads.set(sk.slice(6), tableHeadIn(item));
+      else if (sk.startsWith('CHUNK#')) parts.set(`${pk} ${sk}`, partIn(item));
       else throw new Error(`the model knows no item ${pk} ${sk}`);
     }
   }
@@ -58,7 +73,7 @@ export function viewOf(world: World): View {
   const pointers = new Map<string, Pointer>();
   for (const name of names) {
     if (!name.endsWith('/current.json')) continue;
-    const pointer: Pointer = JSON.parse(world.objects.get(name)!.body);
+    const pointer = pointerIn(world.objects.get(name)!);
     pointers.set(pointer.table, pointer);
   }
   const view: View = {

@@ -121,8 +121,13 @@ export function universe(freshEtags: boolean) {
     });
   }
 
-  const reply = (content: Unnumbered<Reply>): Reply =>
-    replies(canonical(content), (id) => ({ id, ...content }) as Reply);
+  /** Items of the table are numbered already. */
+  const reply = (content: Unnumbered<Reply>): Reply => {
+    const text = JSON.stringify(content, (_, inner: unknown) =>
+      typeof inner === 'object' && inner !== null ? (entryOf.get(inner) ?? inner) : inner,
+    );
+    return replies(text, (id) => ({ id, ...content }) as Reply);
+  };
   const nobody = reply({ of: 'nobody' });
 
   function work(world: World, request: Request): Effect {

@@ -3,7 +3,7 @@ import { TidemarkError } from '../../../core/errors.ts';
 import { s3Error } from '../../support/memory-s3.ts';
 import type { Call, Held } from './actors.ts';
 import type { Dice } from './dice.ts';
-import { givenUp } from './sandboxes.ts';
+import { unanswered } from './sandboxes.ts';
 
 /** Of a single call. */
 export const callFaults = [
@@ -61,10 +61,6 @@ export function canBefall(fault: CallFault, call: Call): boolean {
 const cut = (): Error =>
   Object.assign(new Error('the connection was cut'), { name: 'TimeoutError', code: 'ECONNRESET' });
 
-/** As after the last of many tries. */
-const unavailable = (): Error =>
-  Object.assign(new Error('no answer'), { name: 'TimeoutError', [givenUp]: true });
-
 const throttled = (): Error =>
   Object.assign(new Error('too many requests'), { name: 'ProvisionedThroughputExceededException' });
 
@@ -102,15 +98,15 @@ export function strike(fault: CallFault, held: Held, dice: Dice, hands: Hands): 
       fail(cut());
       break;
     case 'unavailable':
-      fail(isRequest(call) ? unavailable() : gone(call));
+      fail(isRequest(call) ? unanswered() : gone(call));
       break;
     case 'unavailable after effect':
       perform();
-      fail(unavailable());
+      fail(unanswered());
       break;
     case 'unavailable, lands late':
       hands.later(held);
-      fail(unavailable());
+      fail(unanswered());
       break;
     case 'repeated, first lands late':
       hands.later(held);

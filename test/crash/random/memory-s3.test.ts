@@ -1,4 +1,7 @@
-/** The S3 in memory answers as the embedded one does: the same random requests to both, the same answers. */
+/**
+ * The S3 in memory answers as the embedded one does: the same random requests to both, the same answers. So does a short
+ * client of it; and where each request's first try is lost, and all goes through the real client, too.
+ */
 import { createHash } from 'node:crypto';
 import {
   CopyObjectCommand,
@@ -16,6 +19,8 @@ import type { ObjectStore, PutOptions } from '../../../core/objects/store.ts';
 import { type Embedded, startEmbedded } from '../../support/embedded.ts';
 import { memoryS3, type SdkRequest } from '../../support/memory-s3.ts';
 import { randomFrom, seedOfThisRun } from '../../support/random.ts';
+import { connectionLost, promptRetries } from '../../support/sdk-faults.ts';
+import { shortS3 } from '../../support/short-sdk/short-s3.ts';
 
 let embedded: Embedded;
 beforeAll(async () => {
@@ -37,6 +42,16 @@ function inMemory(): World {
       },
     } as unknown as NonNullable<S3ClientConfig['requestHandler']>,
   });
+  return { client, store: s3Store(client, 'lake') };
+}
+
+/** @param losesTheFirst each call's first try gets lost before it takes effect */
+function shortInMemory(losesTheFirst: boolean): World {
+  const s3 = memoryS3({ bucket: 'lake' });
+  const client = shortS3(
+    async (request, _call, tries) => (losesTheFirst && tries === 1 ? connectionLost() : s3.answer(request)),
+    { retryStrategy: promptRetries(5) },
+  );
   return { client, store: s3Store(client, 'lake') };
 }
 
@@ -170,15 +185,18 @@ async function answerOf(world: World, { perform }: Operation): Promise<unknown> 
   }
 }
 
-test('random operations get the same answers from both', async () => {
+test('random operations get the same answers from all', async () => {
   const seed = seedOfThisRun();
-  const memory = inMemory();
+  const worlds = { memory: inMemory(), short: shortInMemory(false), lossy: shortInMemory(true) };
   const served: World = { client: embedded.s3, store: embedded.store };
   for (const [at, operation] of randomOperations(seed, 400, '').entries()) {
-    expect(
-      await answerOf(memory, operation),
-      `operation ${at}, ${operation.name} (TIDEMARK_SEED=${seed})`,
-    ).toEqual(await answerOf(served, operation));
+    const theirs = await answerOf(served, operation);
+    for (const [name, world] of Object.entries(worlds)) {
+      expect(
+        await answerOf(world, operation),
+        `operation ${at}, ${operation.name}, ${name} (TIDEMARK_SEED=${seed})`,
+      ).toEqual(theirs);
+    }
   }
 });
 

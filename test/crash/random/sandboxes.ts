@@ -2,11 +2,11 @@
  * Lambda's sandboxes: each has the product's own clients, ledger and store for all its invocations, as
  * functions/places.ts makes them. Their requests become calls of the actor that is being invoked.
  */
-import type { DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
-import type { S3ClientConfig } from '@aws-sdk/client-s3';
-import { dynamodbClient, dynamodbLedger } from '../../../core/ledger/dynamodb.ts';
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { S3Client } from '@aws-sdk/client-s3';
+import { dynamodbLedger } from '../../../core/ledger/dynamodb.ts';
 import type { Ledger } from '../../../core/ledger/ledger.ts';
-import { s3Client, s3Store } from '../../../core/objects/s3.ts';
+import { s3Store } from '../../../core/objects/s3.ts';
 import type { ObjectStore } from '../../../core/objects/store.ts';
 import {
   emptyTable,
@@ -15,8 +15,10 @@ import {
   perform,
   type Table,
 } from '../../support/memory-dynamodb/table.ts';
-import { clientConfigOf } from '../../support/memory-dynamodb.ts';
-import { type MemoryS3, memoryS3, type SdkRequest, type SdkResponse } from '../../support/memory-s3.ts';
+import { responseOf } from '../../support/memory-dynamodb.ts';
+import { type MemoryS3, memoryS3, type SdkRequest } from '../../support/memory-s3.ts';
+import { shortDynamodb } from '../../support/short-sdk/short-dynamodb.ts';
+import { shortS3 } from '../../support/short-sdk/short-s3.ts';
 import type { Actor, Call, Calls } from './actors.ts';
 
 export type Cloud = {
@@ -26,7 +28,11 @@ export type Cloud = {
 };
 
 /** How an error says that the SDK shall not try again. */
-export const givenUp = 'simulationGivesUp';
+const givenUp = 'simulationGivesUp';
+
+/** As after the last of many tries. */
+export const unanswered = (): Error =>
+  Object.assign(new Error('no answer'), { name: 'TimeoutError', [givenUp]: true });
 
 /** The SDK's own judgement of what may be tried again, as often as the product has it, but without its waits. */
 function retryStrategy(triesMax: number) {
@@ -84,8 +90,8 @@ type Socket = {
 };
 type Clients = {
   readonly socket: Socket;
-  readonly dynamodb: ReturnType<typeof dynamodbClient>;
-  readonly s3: ReturnType<typeof s3Client>;
+  readonly dynamodb: DynamoDBClient;
+  readonly s3: S3Client;
 };
 
 const bucket = 'lake';
@@ -96,15 +102,17 @@ const idle: Clients[] = [];
 /** As many sandboxes may be alive at once in a simulation. */
 const clientsMax = 48;
 
-/** A client's first request reads files and settings, which takes as long as it takes: not in a simulation. */
+/**
+ * The first request that a client sends itself reads files and settings, which takes as long as it takes: not in a
+ * simulation. Each client sends one, and gets no answer to it.
+ */
 async function warm({ socket, dynamodb, s3 }: Clients): Promise<void> {
   const { ledger, store } = placesOf(dynamodb, s3);
-  const s3InMemory = memoryS3({ bucket });
-  socket.receive = async (_call, perform) => perform();
-  socket.cloud = { s3: s3InMemory, table: emptyTable };
-  await ledger.head('none');
-  await store.get('none');
-  for await (const _ of store.list('none')) break;
+  socket.receive = async () => {
+    throw unanswered();
+  };
+  const ended = await Promise.allSettled([ledger.head('none'), store.get('none')]);
+  if (ended.some(({ status }) => status === 'fulfilled')) throw new Error('a client sent no request itself');
 }
 
 /** To be awaited before the first simulation of a process. */
@@ -134,32 +142,27 @@ function makeClients(): Clients {
     cloud: { s3: memoryS3({ bucket }), table: emptyTable },
     receive: async (_, perform) => perform(),
   };
-  const dynamodb = clientConfigOf((operation) => {
-    const { cloud } = socket;
-    return socket.receive(dynamodbCall(operation), () => {
-      const { table, answer } = perform(cloud.table, operation);
-      cloud.table = table;
-      return answer;
-    });
-  });
-  const requestHandler = {
-    async handle(request: SdkRequest): Promise<{ response: SdkResponse }> {
-      const { s3 } = socket.cloud;
-      return { response: await socket.receive(s3Call(request, bucket), () => s3.answer(request)) };
-    },
-  };
-  const s3 = {
-    endpoint: 'http://127.0.0.1:1',
-    region: 'us-east-1',
-    credentials: { accessKeyId: 'memory', secretAccessKey: 'memory' },
-    signer: { sign: async (request: unknown) => request },
-    requestHandler,
-    retryStrategy: retryStrategy(5),
-  };
-  const made = {
+  const made: Clients = {
     socket,
-    dynamodb: dynamodbClient({ ...dynamodb, retryStrategy: retryStrategy(6) } as DynamoDBClientConfig),
-    s3: s3Client(s3 as unknown as S3ClientConfig),
+    dynamodb: shortDynamodb(
+      async (operation) => {
+        const { cloud } = socket;
+        const answer = await socket.receive(dynamodbCall(operation), () => {
+          const step = perform(cloud.table, operation);
+          cloud.table = step.table;
+          return step.answer;
+        });
+        return responseOf(answer);
+      },
+      { retryStrategy: retryStrategy(6) },
+    ),
+    s3: shortS3(
+      (request) => {
+        const { s3 } = socket.cloud;
+        return socket.receive(s3Call(request, bucket), () => s3.answer(request));
+      },
+      { retryStrategy: retryStrategy(5) },
+    ),
   };
   for (const name of needless) {
     made.dynamodb.middlewareStack.remove(name);

@@ -18,8 +18,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { dynamodbClient, dynamodbLedger } from '../../../core/ledger/dynamodb.ts';
 import type { Ledger } from '../../../core/ledger/ledger.ts';
 import { ensureLedgerTable, type RunningDynamodb, startDynamodb } from '../../../local/dynamodb.ts';
-import { clientConfigOf, memoryDynamodb } from '../memory-dynamodb.ts';
+import { clientConfigOf, memoryDynamodb, responseOf } from '../memory-dynamodb.ts';
 import { seedOfThisRun } from '../random.ts';
+import { connectionLost, promptRetries } from '../sdk-faults.ts';
+import { shortDynamodb } from '../short-sdk/short-dynamodb.ts';
 import type { AttributeValue, Item, Values } from './evaluate.ts';
 import { conditionHolds, updated } from './evaluate.ts';
 import { ExpressionRefused, parseCondition, parseUpdate } from './expression.ts';
@@ -382,17 +384,22 @@ describe('queries', () => {
 });
 
 describe('the ledger', () => {
-  test('lives the same life on both', async () => {
+  test('lives the same life on all: through a short client, and through the real one after a lost try', async () => {
     let lives = 0;
     await fc.assert(
       fc.asyncProperty(fc.array(ledgerCall, { minLength: 5, maxLength: 25 }), async (calls: LedgerCall[]) => {
         const sync = `life-${++lives}`;
-        const memory = dynamodbLedger(dynamodbClient(memoryDynamodb().clientConfig), TableName);
+        const ledgers = {
+          memory: dynamodbLedger(dynamodbClient(memoryDynamodb().clientConfig), TableName),
+          short: shortLedger(false),
+          lossy: shortLedger(true),
+        };
         const theirs = dynamodbLedger(dynalite, TableName);
         for (const call of calls) {
-          expect(await play(memory, sync, call), JSON.stringify(calls)).toEqual(
-            await play(theirs, sync, call),
-          );
+          const expected = await play(theirs, sync, call);
+          for (const [name, ledger] of Object.entries(ledgers)) {
+            expect(await play(ledger, sync, call), `${name}: ${JSON.stringify(calls)}`).toEqual(expected);
+          }
         }
       }),
       runs(60),
@@ -452,6 +459,21 @@ describe('the ledger', () => {
     expect(Math.min(held, failed)).toBeGreaterThan(50);
   });
 });
+
+/** @param losesTheFirst each call's first try gets lost before it takes effect */
+function shortLedger(losesTheFirst: boolean): Ledger {
+  let table = emptyTable;
+  const client = shortDynamodb(
+    async (operation, _call, tries) => {
+      if (losesTheFirst && tries === 1) connectionLost();
+      const step = perform(table, operation);
+      table = step.table;
+      return responseOf(step.answer);
+    },
+    { retryStrategy: promptRetries(6) },
+  );
+  return dynamodbLedger(client, TableName);
+}
 
 const runTexts = ['20260101T000000Z-aaaa', '20260101T000001Z-bbbb', '20260101T000002Z-cccc'].map((S) => ({
   S,

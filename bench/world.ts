@@ -147,7 +147,7 @@ export async function makeWorld(
           totals: null,
         });
         return rangesOf(rows[table], chunks).map((range, chunk) => ({
-          ...chunkOrder(definition, run, 0, chunk, range, plan.description),
+          ...chunkOrder(definition, run, 0, chunk, range, plan),
           // as version 1 had it, with everything inside: what every version reads
           format: 1,
           description: plan.description,
@@ -166,7 +166,7 @@ export async function makeWorld(
       const definition = loadDefinition(yaml, definitionFile(table), { DATABASE_URL: postgres.url });
       return {
         definition,
-        plan: await planTable(source, definition, parseTableName(definition.tables[0]!.name)!, []),
+        plan: await planTable({ source }, definition, parseTableName(definition.tables[0]!.name)!, []),
       };
     }
   } catch (error) {

@@ -2,8 +2,11 @@ import type { Definition } from '../core/definition/options.ts';
 import { parseTableName } from '../core/definition/table-name.ts';
 import { tableOptions } from '../core/definition/table-options.ts';
 import { TidemarkError } from '../core/errors.ts';
+import type { Run } from '../core/ledger/ledger.ts';
+import type { PlanSources } from '../core/plan/plan-run.ts';
+import { readTablePlan } from '../core/plan/table-plan.ts';
 import type { Pointer } from '../core/publish/pointer.ts';
-import type { Source } from '../core/sources/source.ts';
+import type { TableName } from '../core/sources/source.ts';
 import type { Cloud } from './cloud.ts';
 
 /** The database's own count(*) of a table against what an independent reader finds in its published files. */
@@ -46,23 +49,43 @@ export async function openFileCounter(): Promise<FileCounter> {
 /** Counts each table in both places. The tables may have been written since they were copied. */
 export async function countTables(
   cloud: Cloud,
-  source: Source,
+  sources: PlanSources,
   counter: FileCounter,
   definition: Definition,
-  tables: readonly string[],
+  { run, tables }: Pick<Run, 'run' | 'tables'>,
 ): Promise<TableCount[]> {
   const counts: TableCount[] = [];
-  for (const table of tables) {
+  for (const [index, table] of tables.entries()) {
     const name = parseTableName(table)!;
     const found = await cloud.store.get(cloud.keys.pointer(name));
     const pointer: Pointer | null = found && JSON.parse(found.body.toString('utf8'));
     counts.push({
       table,
-      source: await source.count(name, tableOptions(definition, name).where),
+      source: await countSource(cloud, sources, definition, run, index, name),
       files: await counter.count((pointer?.files ?? []).map(({ key }) => cloud.place(key))),
     });
   }
   return counts;
+}
+
+/** Of tables that become one, all of them: as the run's plan has them. */
+async function countSource(
+  { store, keys }: Cloud,
+  { source, other }: PlanSources,
+  definition: Definition,
+  run: string,
+  index: number,
+  name: TableName,
+): Promise<number> {
+  const { where, from } = tableOptions(definition, name);
+  if (from === undefined) return source.count(name, where);
+  const plan = await readTablePlan(store, keys, run, index);
+  let rows = 0;
+  for (const member of plan?.members ?? []) {
+    const there = member.source === null ? source : await other!(member.source);
+    rows += await there.count(member.description, where);
+  }
+  return rows;
 }
 
 export const agree = (counts: readonly TableCount[]): boolean =>

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadDefinition } from '../core/definition/load.ts';
 import type { Definition } from '../core/definition/options.ts';
+import { sourceNamed } from '../core/definition/source-named.ts';
 import { TidemarkError } from '../core/errors.ts';
 import type { Format } from '../core/formats/format.ts';
 import { defaultCompression, parquetFormat } from '../core/formats/parquet/parquet.ts';
@@ -54,9 +55,9 @@ export function places(): Places {
   return made;
 }
 
-/** A connection of this invocation's own; to be closed when it ends. */
-export const openSource = (definition: Definition): Promise<Source> =>
-  openAt(sourceAccess(definition, process.env));
+/** @param name of the definition's `sources`; null: `source`. Of this invocation's own; to be closed when it ends. */
+export const openSource = (definition: Definition, name: string | null = null): Promise<Source> =>
+  openAt(sourceAccess(sourceNamed(definition, name), process.env));
 
 export const formatOf = (compression: Definition['target']['compression']): Promise<Format> =>
   parquetFormat({ compression: compression === 'auto' ? defaultCompression() : compression });

@@ -4,6 +4,7 @@ import { fingerprint } from '../../core/definition/fingerprint.ts';
 import { loadDefinition } from '../../core/definition/load.ts';
 import type { Definition } from '../../core/definition/options.ts';
 import { referencedVariables } from '../../core/definition/references.ts';
+import { sourceNamed } from '../../core/definition/source-named.ts';
 import { parseTableName } from '../../core/definition/table-name.ts';
 import { parseTablePattern } from '../../core/definition/table-pattern.ts';
 import { TidemarkError } from '../../core/errors.ts';
@@ -11,7 +12,7 @@ import { defaultCompression, loadCodec } from '../../core/formats/parquet/codec.
 import { previewRun } from '../../core/plan/preview.ts';
 import type { TablePlan } from '../../core/plan/table-plan.ts';
 import { catalogOf } from '../../core/publish/catalogs/catalog-of.ts';
-import type { Source } from '../../core/sources/source.ts';
+import { type NamedSources, openSources } from '../../core/sources/named-sources.ts';
 import type { Answer, Context } from '../context.ts';
 import { exitCodes, problemLines, shownError } from '../errors.ts';
 import { isAlive } from '../executions.ts';
@@ -118,6 +119,16 @@ function definedWords({ tables }: Definition): string {
   return `${named === 0 ? '' : `${counted(named, 'table')} and `}${counted(patterns, 'pattern')}`;
 }
 
+/** One of `sources`: what is wrong with it concerns the tables that come from it. */
+async function checkOther(sources: NamedSources, name: string): Promise<Finding> {
+  try {
+    const { description } = await (await sources.other(name)).identify();
+    return good('database', null, `${name}: ${description}`);
+  } catch (error) {
+    return bad('database', null, error);
+  }
+}
+
 /** What the database says, and which tables a run would have. */
 async function checkSource(
   context: Context,
@@ -125,11 +136,12 @@ async function checkSource(
 ): Promise<{ readonly findings: Finding[]; readonly tables: readonly string[] }> {
   const findings: Finding[] = [];
   let tables: readonly string[] = [];
-  let source: Source | null = null;
+  let sources: NamedSources | null = null;
   try {
-    source = await context.surroundings.openSource(definition);
-    findings.push(good('database', null, (await source.identify()).description));
-    const preview = await previewRun(source, definition);
+    sources = await openSources((name) => context.surroundings.openSource(sourceNamed(definition, name)));
+    findings.push(good('database', null, (await sources.source.identify()).description));
+    for (const name of Object.keys(definition.sources)) findings.push(await checkOther(sources, name));
+    const preview = await previewRun(sources, definition);
     tables = preview.tables.filter((name) => !preview.empty.has(name));
     findings.push(...preview.notes.map((note) => remark('definition', null, note)));
     for (const name of preview.tables) {
@@ -144,7 +156,7 @@ async function checkSource(
   } catch (error) {
     findings.push(bad('database', null, error));
   } finally {
-    await source?.close();
+    await sources?.close();
   }
   return { findings, tables };
 }

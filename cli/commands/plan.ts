@@ -1,6 +1,8 @@
+import { sourceNamed } from '../../core/definition/source-named.ts';
 import { fieldText } from '../../core/formats/partition/partition.ts';
 import { previewRun } from '../../core/plan/preview.ts';
 import type { TablePlan } from '../../core/plan/table-plan.ts';
+import { openSources } from '../../core/sources/named-sources.ts';
 import type { SourceColumn } from '../../core/sources/source.ts';
 import type { Answer, Context } from '../context.ts';
 import { exitCodes, problemLines, type ShownError } from '../errors.ts';
@@ -43,13 +45,13 @@ const chunkColumns: readonly LayoutColumn[] = [
 /** How each table would be copied. Reads the catalog and a sample; writes nothing. */
 export async function plan(context: Context, options: { readonly chunks: boolean }): Promise<Answer> {
   const definition = readDefinition(context);
-  const source = await context.surroundings.openSource(definition);
+  const sources = await openSources((name) => context.surroundings.openSource(sourceNamed(definition, name)));
   const planned: Planned[] = [];
   let database: string;
   let notes: readonly string[];
   try {
-    database = (await source.identify()).description;
-    const preview = await previewRun(source, definition);
+    database = (await sources.source.identify()).description;
+    const preview = await previewRun(sources, definition);
     notes = preview.notes;
     for (const table of preview.tables) {
       try {
@@ -59,7 +61,7 @@ export async function plan(context: Context, options: { readonly chunks: boolean
       }
     }
   } finally {
-    await source.close();
+    await sources.close();
   }
   return {
     exitCode: planned.some(({ error }) => error) ? exitCodes.incomplete : exitCodes.done,

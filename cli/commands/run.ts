@@ -1,4 +1,6 @@
 import type { Definition } from '../../core/definition/options.ts';
+import { sourceNamed } from '../../core/definition/source-named.ts';
+import { openSources } from '../../core/sources/named-sources.ts';
 import type { Cloud } from '../cloud.ts';
 import { type Answer, type Context, note } from '../context.ts';
 import { countTables, type FileCounter, openFileCounter, type TableCount } from '../counts.ts';
@@ -69,11 +71,11 @@ async function runOn(
   let counts: readonly TableCount[] | null = null;
   if (counter && isPublished(followed)) {
     note(context, 'counting, in the database and in the files');
-    const source = await surroundings.openSource(definition);
+    const sources = await openSources((name) => surroundings.openSource(sourceNamed(definition, name)));
     try {
-      counts = await countTables(cloud, source, counter, definition, followed.run!.tables);
+      counts = await countTables(cloud, sources, counter, definition, followed.run!);
     } finally {
-      await source.close();
+      await sources.close();
     }
   }
   return answerOf({

@@ -4,7 +4,7 @@ import { batchRowsMax } from '../formats/column.ts';
 import { knownRun } from '../ledger/known-run.ts';
 import type { AttemptStamp, ChunkId, Ledger, Part } from '../ledger/ledger.ts';
 import type { ChunkOrder } from '../plan/chunk-order.ts';
-import { readFrozenTable } from '../plan/frozen-table.ts';
+import { type FrozenTable, readFrozenTable } from '../plan/frozen-table.ts';
 import { asToday } from '../plan/older-description.ts';
 import type { Source } from '../sources/source.ts';
 import { type CommitPlaces, commitPart } from './commit.ts';
@@ -65,13 +65,18 @@ export async function copyChunk(
   if (last?.last) return outcome('done');
 
   const { range, limits } = order;
-  const { description, partition } =
-    'description' in order
-      ? { description: asToday(order.description), partition: [] }
-      : await readFrozenTable(store, places.keys, order.run, order.table);
+  const {
+    description: table,
+    members,
+    partition,
+  }: FrozenTable = 'description' in order
+    ? { description: asToday(order.description), partition: [] }
+    : await readFrozenTable(store, places.keys, order.run, order.table);
+  /** what is read; `table` is what it is called in the lake */
+  const description = order.member === undefined ? table : members![order.member]!.description;
   if (range === null) {
     const nothing = { from: null, to: null, last: true, rows: 0, files: [] };
-    await commitPart(places, chunk, description, 0, nothing, attempt, clock.nowMs);
+    await commitPart(places, chunk, table, 0, nothing, attempt, clock.nowMs);
     return outcome('done');
   }
 
@@ -100,7 +105,7 @@ export async function copyChunk(
       (n) => ({
         'tidemark.sync': order.sync,
         'tidemark.run': order.run,
-        'tidemark.table': formatTableName(description),
+        'tidemark.table': formatTableName(table),
         'tidemark.chunk': String(order.chunk),
         'tidemark.part': String(first + n),
       }),
@@ -116,7 +121,7 @@ export async function copyChunk(
         const before = await settle();
         if (before) return before;
         finished = part.last;
-        pending = commitPart(places, chunk, description, n++, part, attempt, clock.nowMs);
+        pending = commitPart(places, chunk, table, n++, part, attempt, clock.nowMs);
         pending.catch(() => {}); // it is awaited in settle(), after the next part has been read
       }
     } catch (error) {

@@ -84,6 +84,10 @@ export function readToDeploy(
     problems.push(
       `${place(['target', 'catalog', 'token'])}: would stand readable in the functions’ settings; allowed: sign (Signature Version 4), with the functions’ own roles, or a catalog that asks for neither`,
     );
+  if (Object.keys(written.sources).length > 0)
+    problems.push(
+      `${place(['sources'])}: cannot be deployed yet: deployed functions log in to one database; allowed: one sync for each of them`,
+    );
   if (written.name.endsWith('-data'))
     problems.push(
       `${place(['name'])}: ${JSON.stringify(written.name)} cannot be deployed: its stack would have the name of the one that keeps the ledger of the sync ${JSON.stringify(written.name.slice(0, -5))}; allowed: a name that does not end with -data`,

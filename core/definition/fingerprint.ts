@@ -23,6 +23,7 @@ const sorted = (names: readonly string[]): readonly string[] => [...names].sort(
  */
 function countedOf(entry: TableEntry, isOverriding: boolean): object {
   const { name, key, as_text, mode, as, partition, columns, exclude_columns, where, mask } = entry;
+  const { from, source_column } = entry;
   return {
     name,
     key: key === undefined ? null : key.length === 1 ? key[0] : key,
@@ -34,6 +35,8 @@ function countedOf(entry: TableEntry, isOverriding: boolean): object {
     ...(columns !== undefined && { columns: sorted(columns) }),
     ...(exclude_columns?.length && { exclude_columns: sorted(exclude_columns) }),
     ...(where !== undefined && { where }),
+    ...(from !== undefined && { from }),
+    ...(source_column !== undefined && { source_column }),
     ...(mask !== undefined && { mask: sorted(Object.keys(mask)).map((column) => [column, mask[column]]) }),
   };
 }
@@ -48,6 +51,9 @@ export function fingerprint(definition: Definition): string {
   const counted = {
     name: definition.name,
     source: { type: definition.source.type },
+    ...(Object.keys(definition.sources).length > 0 && {
+      sources: Object.entries(definition.sources).map(([name, { type }]) => [name, type]),
+    }),
     tables: definition.tables.map((entry) => countedOf(entry, hasPatterns(definition))),
     ...(definition.exclude.length > 0 && { exclude: sorted(definition.exclude) }),
     target: {

@@ -123,6 +123,11 @@ function explain(issue: Issue, value: unknown, place: Place): string[] {
       return `${at}: unknown option${named}; ${hint}known here: ${known.join(', ')}`;
     });
   }
+  if (issue.code === 'invalid_key') {
+    const key = String(issue.path.at(-1));
+    const named = mayBeSecret(key, []) ? 'what' : JSON.stringify(key);
+    return [`${place(issue.path)}: ${named} stands there as a name; allowed: ${issue.issues[0]?.message}`];
+  }
   if (issue.code === 'custom' && issue.params?.whole) return [`${place(issue.path)}: ${issue.message}`];
   const above = valueAt(value, issue.path.slice(0, -1));
   // `catalog: hive` is short for its type

@@ -82,6 +82,26 @@ const asList = (value: unknown): unknown => (typeof value === 'string' ? [value]
 /** In YAML, `null` without quotes is no text. */
 const maskKind = z.preprocess((value) => value ?? 'null', z.enum(['hash', 'redact', 'null']));
 
+const sourceName = z
+  .string()
+  .regex(/^[a-z][a-z0-9_]{0,29}$/, 'lower-case letters, digits and _, a letter first, at most 30');
+
+/** One of the tables that become one. */
+const member = z.preprocess(
+  (value) => (typeof value === 'string' ? { table: value } : value),
+  z.strictObject({
+    table: z.string().min(1).describe('A table, or a pattern, as in `name`.'),
+    source: sourceName.optional().describe('In which of `sources` it is. Default: in `source`.'),
+    as: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        'What `source_column` says of its rows. Default: schema.table, with the source’s name and a colon before it where it is one of `sources`. Not with a pattern.',
+      ),
+  }),
+);
+
 /**
  * What is left out may come from a pattern that matches the table, too: see `tableOptions`. So there are no defaults
  * here but those that the page of the options shows.
@@ -93,6 +113,19 @@ const table = z.strictObject({
     .describe(
       'schema.table, as the database spells it (upper and lower case count). A name that holds a dot or a quote is written in double quotes. Without a schema: public; with MySQL, where it is the database’s name, the one that `source.url` names outside of `${…}`. Or a pattern: `public.*`, `*.*`, `public.order_?`, where `*` is any run of characters and `?` one (in double quotes they are themselves; YAML wants quotes around what begins with `*`: `"*.*"`). A pattern takes ordinary and partitioned tables; views, materialized views and foreign tables are named, with their `key`. What stands with a pattern holds for all that it matches, also where one of them is named besides: of entries that say different things the one that names the table counts, else the last one; masks and lists of columns add up.',
     ),
+  from: z
+    .array(member)
+    .min(1)
+    .optional()
+    .describe(
+      'Several tables of the same shape that become this one: shards, one for each tenant or month. `name` is the table in the lake then; columns, conditions, masks and keys hold for each of them.',
+    ),
+  source_column: z
+    .string()
+    .min(1)
+    .optional()
+    .meta({ default: '_source' })
+    .describe('With `from`: the column that is added to say where a row came from.'),
   key: z
     .preprocess(asList, names.min(1))
     .optional()
@@ -202,6 +235,10 @@ const retry = z
 export const definitionOptions = z.strictObject({
   name: syncName,
   source,
+  sources: z
+    .record(sourceName, source)
+    .default({})
+    .describe('Further databases that tables come `from`, by a name; each with the options of `source`.'),
   tables: z
     .array(z.preprocess((value) => (typeof value === 'string' ? { name: value } : value), table))
     .min(1)

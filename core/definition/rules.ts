@@ -4,6 +4,7 @@ import { defaultSchema } from './default-schema.ts';
 import type { Credentials } from './deployed-source.ts';
 import { type Place, valueAt } from './document.ts';
 import { isLakeName, lakeName } from './lake-name.ts';
+import { memberBreaches } from './member-rules.ts';
 import type { Definition } from './options.ts';
 import { parsePartitionField, partitionFamily } from './partition-field.ts';
 import { longestGapHours } from './schedule.ts';
@@ -18,11 +19,11 @@ const writtenName = (raw: unknown, index: number): string => {
   return JSON.stringify(typeof entry === 'string' ? entry : valueAt(entry, ['name']));
 };
 
-function tableBreaches({ source, tables }: Definition, raw: unknown): Breach[] {
+function tableBreaches(definition: Definition, raw: unknown): Breach[] {
   const breaches: Breach[] = [];
-  const schema = defaultSchema(source.type, raw);
+  const schema = defaultSchema(definition, raw);
   const seen = new Map<string, number>();
-  tables.forEach((table, index) => {
+  definition.tables.forEach((table, index) => {
     const pattern = parseTablePattern(table.name);
     const written = writtenName(raw, index);
     if (!pattern) {
@@ -46,7 +47,7 @@ function tableBreaches({ source, tables }: Definition, raw: unknown): Breach[] {
       });
     seen.set(spelled, index);
     if (pattern.exact) return;
-    for (const option of ['key', 'as'] as const) {
+    for (const option of ['key', 'as', 'from', 'source_column'] as const) {
       if (table[option] === undefined) continue;
       breaches.push({
         path: ['tables', index, option],
@@ -199,22 +200,30 @@ const strongest: Readonly<Record<SourceType, string>> = {
 };
 
 /** Of an address that is written out as far as its kind. */
-function schemeBreaches({ type, url }: Definition['source']): Breach[] {
+function schemeBreaches({ type, url }: Definition['source'], path: readonly string[]): Breach[] {
   const [scheme] = /^\w+:(?=\/\/)/.exec(url ?? '') ?? [];
   const { scheme: fitting, example } = addresses[type];
   if (scheme === undefined || fitting.test(scheme)) return [];
   const others = Object.entries(addresses).find(([, address]) => address.scheme.test(scheme));
   return [
     {
-      path: ['source', 'url'],
-      what: `begins with ${scheme}//, but source.type is ${type}; allowed: ${example}${others ? `, or type: ${others[0]}` : ''}`,
+      path: [...path, 'url'],
+      what: `begins with ${scheme}//, but its type is ${type}; allowed: ${example}${others ? `, or type: ${others[0]}` : ''}`,
     },
   ];
 }
 
+/** Of `sources`. They cannot be deployed yet, so that the laptop logs in to them, by their url. */
+const namedSourceBreaches = ({ sources }: Definition): Breach[] =>
+  Object.entries(sources).flatMap(([name, source]) =>
+    source.url === undefined
+      ? [{ path: ['sources', name], what: 'has no url; allowed: url: "${ANOTHER_DATABASE_URL}"' }]
+      : schemeBreaches(source, ['sources', name]),
+  );
+
 function sourceBreaches({ source }: Definition, raw: unknown, credentials: Credentials): Breach[] {
   const { secret, iam, type } = source;
-  const wrong = schemeBreaches(source);
+  const wrong = schemeBreaches(source, ['source']);
   if (wrong.length > 0) return wrong;
   // url is looked for where it is written: a deployed function may read the file without it
   const hasUrl = valueAt(raw, ['source', 'url']) !== undefined;
@@ -317,11 +326,13 @@ export const brokenRules = (
 ): string[] =>
   [
     ...tableBreaches(definition, raw),
+    ...memberBreaches(definition, raw),
     ...columnBreaches(definition, raw),
     ...excludeBreaches(definition, raw),
     ...catalogBreaches(definition),
     ...lakeNameBreaches(definition),
     ...partitionBreaches(definition),
     ...sourceBreaches(definition, raw, credentials),
+    ...namedSourceBreaches(definition),
     ...deployBreaches(definition),
   ].map(({ path, what }) => `${place(path)}: ${what}`);

@@ -9,7 +9,7 @@ import { parseTablePattern, type TablePattern } from './table-pattern.ts';
 export type TableOptions = Required<
   Pick<TableEntry, 'as_text' | 'exclude_columns' | 'mask' | 'mode' | 'partition'>
 > &
-  Pick<TableEntry, 'key' | 'columns' | 'where' | 'group' | 'as'>;
+  Pick<TableEntry, 'key' | 'columns' | 'where' | 'group' | 'as' | 'from' | 'source_column'>;
 
 export type DefinedEntry = {
   readonly entry: TableEntry;
@@ -114,10 +114,13 @@ export function tableOptions(
       where: entry.where ?? before.where,
       group: entry.group ?? before.group,
       as: entry.as ?? before.as,
+      from: entry.from ?? before.from,
+      source_column: entry.source_column ?? before.source_column,
     }),
     {
       ...{ as_text: [], exclude_columns: [], mask: {}, mode: 'overwrite', partition: [] },
       ...{ key: undefined, columns: undefined, where: undefined, group: undefined, as: undefined },
+      ...{ from: undefined, source_column: undefined },
     },
   );
 }

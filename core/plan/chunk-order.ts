@@ -2,9 +2,11 @@ import type { Definition } from '../definition/options.ts';
 import { formatTableName } from '../definition/table-name.ts';
 import type { ErrorCode, TidemarkError } from '../errors.ts';
 import { checkFormat } from '../format-version.ts';
-import type { KeyRange, TableDescription, TableName } from '../sources/source.ts';
+import type { KeyRange, TableDescription } from '../sources/source.ts';
+import type { PlannedChunk } from './chunks.ts';
+import type { TablePlan } from './table-plan.ts';
 
-const formatVersion = 2;
+const formatVersion = 3;
 
 /**
  * What one child of the state machine is told: a line of the plan that the Distributed Map walks. With the table's frozen
@@ -20,6 +22,10 @@ export type ChunkOrder = {
   readonly chunk: number;
   /** null: the table was empty; the chunk is one part without rows */
   readonly range: KeyRange | null;
+  /** of which of the tables that become one; absent: the table is one itself */
+  readonly member?: number;
+  /** in which of the definition's `sources` that is; absent: in `source` */
+  readonly source?: string;
   readonly limits: {
     readonly partRows: number;
     readonly partBytes: number;
@@ -58,18 +64,23 @@ export function chunkOrder(
   run: string,
   table: number,
   chunk: number,
-  range: KeyRange | null,
-  name: TableName,
+  range: (KeyRange & Pick<PlannedChunk, 'member'>) | null,
+  { description, members }: Pick<TablePlan, 'description' | 'members'>,
 ): ChunkOrder {
-  const { part, source, target } = definition;
+  const { part, target } = definition;
+  const member = range?.member;
+  const named = member === undefined ? null : members![member]!.source;
+  const source = named === null ? definition.source : definition.sources[named]!;
   return {
     format: formatVersion,
     sync: definition.name,
     run,
     table,
-    tableName: formatTableName(name),
+    tableName: formatTableName(description),
     chunk,
     range: range && { after: range.after, upTo: range.upTo },
+    ...(member !== undefined && { member }),
+    ...(named !== null && { source: named }),
     limits: {
       partRows: part.rows,
       partBytes: part.bytes,

@@ -3,6 +3,8 @@ import type { KeyRange, TableStatistics } from '../sources/source.ts';
 export type PlannedChunk = KeyRange & {
   /** an estimate */
   readonly rows: number;
+  /** of which of the tables that become one; absent: the table is one itself */
+  readonly member?: number;
 };
 
 /** A Distributed Map walks at most this many children at once anyway; larger tables get larger chunks. */

@@ -5,6 +5,7 @@ import type { Keys } from '../objects/keys.ts';
 import { putText } from '../objects/put-text.ts';
 import type { ObjectStore } from '../objects/store.ts';
 import type { TableDescription } from '../sources/source.ts';
+import type { Member } from './members.ts';
 import { asToday } from './older-description.ts';
 
 const formatVersion = 3;
@@ -12,6 +13,8 @@ const formatVersion = 3;
 /** What every attempt on one of a table's chunks needs, besides the chunk. */
 export type FrozenTable = {
   readonly description: TableDescription;
+  /** the tables that become this one; absent: it is one itself */
+  readonly members?: readonly Member[];
   /** by what its files are divided; empty: by nothing */
   readonly partition: readonly PartitionField[];
 };
@@ -31,9 +34,9 @@ export async function freezeTable(
   keys: Keys,
   run: string,
   table: number,
-  { description, partition }: FrozenTable,
+  { description, members, partition }: FrozenTable,
 ): Promise<void> {
-  const frozen = { format: formatVersion, description, partition };
+  const frozen = { format: formatVersion, description, members, partition };
   const text = `${JSON.stringify(frozen)}\n`;
   await putText(store, keys.tableDescription(run, table), text, { mediaType: 'application/json' });
 }
@@ -63,7 +66,7 @@ async function read(store: ObjectStore, key: string): Promise<FrozenTable> {
   const place = `s3://${store.bucket}/${key}`;
   const found = await store.get(key);
   if (!found) throw new TidemarkError('ProtocolViolation', `${place} is gone: somebody has deleted it`);
-  const { format, description, partition = [] } = JSON.parse(found.body.toString('utf8'));
+  const { format, description, members, partition = [] } = JSON.parse(found.body.toString('utf8'));
   checkFormat(place, format, formatVersion);
-  return { description: asToday(description), partition };
+  return { description: asToday(description), ...(members && { members }), partition };
 }

@@ -1,7 +1,6 @@
 import type { Definition } from '../definition/options.ts';
 import { formatTableName, parseTableName } from '../definition/table-name.ts';
-import type { Source } from '../sources/source.ts';
-import { planTable } from './plan-run.ts';
+import { type PlanSources, planTable } from './plan-run.ts';
 import {
   emptyPatterns,
   idleExcludes,
@@ -30,8 +29,8 @@ export type Preview = {
 const namedMax = 20;
 
 /** What a run would do that began now; reads the catalog and samples, writes nothing. */
-export async function previewRun(source: Source, definition: Definition): Promise<Preview> {
-  const listed = await listedFor(source, definition);
+export async function previewRun(sources: PlanSources, definition: Definition): Promise<Preview> {
+  const listed = await listedFor(sources.source, definition);
   const tables = tableNames(definition, listed);
   const empty = emptyPatterns(definition, tables, listed);
   const problems = new Map([...tableProblems(definition, tables, listed), ...empty]);
@@ -51,7 +50,7 @@ export async function previewRun(source: Source, definition: Definition): Promis
     async plan(table) {
       const problem = problems.get(table);
       if (problem) throw problem;
-      return planTable(source, definition, parseTableName(table)!, listed);
+      return planTable(sources, definition, parseTableName(table)!, listed);
     },
   };
 }

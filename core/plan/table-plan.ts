@@ -6,6 +6,7 @@ import { putText } from '../objects/put-text.ts';
 import type { ObjectStore } from '../objects/store.ts';
 import type { TableDescription } from '../sources/source.ts';
 import type { PlannedChunk } from './chunks.ts';
+import type { Member } from './members.ts';
 import { asToday } from './older-description.ts';
 
 const formatVersion = 3;
@@ -13,6 +14,8 @@ const formatVersion = 3;
 /** How a table is copied in a run: frozen when it is first written, read by whoever works on the run later. */
 export type TablePlan = {
   readonly description: TableDescription;
+  /** the tables that become this one; absent: it is one itself */
+  readonly members?: readonly Member[];
   /** absent: overwrite */
   readonly mode?: 'append';
   /** by what its files are divided; empty: by nothing */

@@ -13,6 +13,8 @@ export type SourceColumn = Column & {
   readonly transfer: 'binary' | 'text';
   /** done by the database: the value does not leave it */
   readonly mask?: Mask;
+  /** The table has no such column: this text stands in every row. */
+  readonly constant?: string;
 };
 
 export type KeyColumn = {
@@ -72,6 +74,8 @@ export type TableWishes = {
   /** an expression over the table's columns, in the database's SQL; null: all rows */
   readonly where: string | null;
   readonly mask: Readonly<Record<string, Mask>>;
+  /** a column that is added, with the same text in every row; null: none is */
+  readonly constant: { readonly column: string; readonly text: string } | null;
 };
 
 /** A table, or what can be read like one, that is not the database’s own. */

@@ -10,6 +10,7 @@ export const noWishes: TableWishes = {
   excludeColumns: [],
   where: null,
   mask: {},
+  constant: null,
 };
 
 /** A column may be called `constructor`. */
@@ -18,15 +19,19 @@ export const maskOf = ({ mask }: Pick<TableWishes, 'mask'>, column: string): Mas
 
 /** The wishes that give this description again, and perhaps more columns, as long as the table has not changed. */
 export function wishesOf({ columns, key, where }: TableDescription): TableWishes {
+  const added = columns.find(({ constant }) => constant !== undefined);
   return {
     asText: columns
-      .filter(({ transfer, mask }) => transfer === 'text' && mask === undefined)
+      .filter(
+        ({ transfer, mask, constant }) => transfer === 'text' && mask === undefined && constant === undefined,
+      )
       .map(({ name }) => name),
     key: key.by === 'columns' ? key.columns.map(({ column }) => column) : null,
     columns: null,
     excludeColumns: [],
     where: where ?? null,
     mask: Object.fromEntries(columns.flatMap(({ name, mask }) => (mask === undefined ? [] : [[name, mask]]))),
+    constant: added === undefined ? null : { column: added.name, text: added.constant as string },
   };
 }
 
@@ -66,6 +71,12 @@ export function wantedColumns<Column extends SourceColumn>(
   const wanted = columns.filter(
     ({ name }) => (wishes.columns?.includes(name) ?? true) && !wishes.excludeColumns.includes(name),
   );
+  const { constant } = wishes;
+  if (columns.some(({ name }) => name === constant?.column))
+    throw new TidemarkError(
+      'DefinitionInvalid',
+      `${where} has a column ${constant?.column} of its own; allowed: another name for the column that says where a row came from, by \`source_column:\``,
+    );
   for (const name of key) {
     const isMasked = maskOf(wishes, name) !== undefined;
     if (!isMasked && wanted.some((column) => column.name === name)) continue;
@@ -76,3 +87,11 @@ export function wantedColumns<Column extends SourceColumn>(
   }
   return wanted;
 }
+
+/** What every kind of source says of the column that a definition adds. */
+export const constantColumn = ({ column, text }: NonNullable<TableWishes['constant']>) =>
+  ({
+    // no column of a table has this number
+    ...{ id: 0, name: column, type: { kind: 'string' }, nullable: false },
+    ...{ sourceType: 'text', transfer: 'text', constant: text },
+  }) as const satisfies SourceColumn;

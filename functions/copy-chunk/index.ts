@@ -20,7 +20,7 @@ export async function handler({ item, retry }: CopyChunkEvent, context: Context)
   const { definition, ledger, store, keys } = places();
   const order = checkOrder(item);
   if ('problem' in order) throw new TidemarkError(order.problem.code, order.problem.message);
-  const source = await openSource(definition);
+  const source = await openSource(definition, order.source ?? null);
   try {
     const format = await formatOf(order.compression);
     const outcome = await copyChunk({ ledger, store, keys, source, format }, order, attempt, {

@@ -1,6 +1,7 @@
 import { type PlannedRun, planRun } from '../../core/plan/plan-run.ts';
 import { prepareTable } from '../../core/publish/projections.ts';
 import { sweepStagingBefore } from '../../core/publish/sweep.ts';
+import { openSources } from '../../core/sources/named-sources.ts';
 import { log } from '../log.ts';
 import { openCatalog } from '../open-catalog.ts';
 import { openSource, places } from '../places.ts';
@@ -19,10 +20,10 @@ export async function handler({ execution, fresh }: PlanEvent): Promise<PlannedR
   const { definition, ledger, store, keys } = here;
   const catalog = await openCatalog(here);
   const { manifests } = definition.target;
-  const source = await openSource(definition);
+  const sources = await openSources((name) => openSource(definition, name));
   try {
     const planned = await planRun(
-      { ledger, store, keys, source },
+      { ledger, store, keys, source: sources.source, other: sources.other },
       definition,
       { execution, fresh, isOver },
       (head) => prepareTable({ ledger, store, keys, catalog, manifests }, definition.name, head),
@@ -31,6 +32,6 @@ export async function handler({ execution, fresh }: PlanEvent): Promise<PlannedR
     log(planned);
     return planned;
   } finally {
-    await source.close();
+    await sources.close();
   }
 }

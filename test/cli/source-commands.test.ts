@@ -287,10 +287,10 @@ describe('counts', () => {
       close: () => {},
     };
     const definition = loadDefinition(shopDefinition, 'tidemark.yaml', null);
-    const counts = await countTables(fakeCloud({ objects }), source(), counter, definition, [
-      'public.orders',
-      'public.items',
-    ]);
+    const counts = await countTables(fakeCloud({ objects }), { source: source() }, counter, definition, {
+      run: '20261120T070000Z-0001',
+      tables: ['public.orders', 'public.items'],
+    });
     expect(asked).toEqual([['.tidemark/s3/lake/a', '.tidemark/s3/lake/b'], []]);
     expect(counts).toEqual([
       { table: 'public.orders', source: 1000, files: 1000 },

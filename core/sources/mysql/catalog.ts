@@ -3,7 +3,7 @@ import { formatTableName } from '../../definition/table-name.ts';
 import { TidemarkError } from '../../errors.ts';
 import type { Key, TableDescription, TableName, TableWishes } from '../source.ts';
 import { checkWishes, wantedColumns } from '../table-wishes.ts';
-import { type CatalogColumn, readColumns } from './columns.ts';
+import { addedColumn, type CatalogColumn, readColumns } from './columns.ts';
 import type { Server, Session } from './connect.ts';
 import { identifier, qualified } from './literals.ts';
 import { findRelation, type Relation } from './relation.ts';
@@ -53,7 +53,10 @@ export async function readCatalog(
   const keyed = { where, relation, columns: all, indexes };
   const chosen = chooseKey(keyed, wishes.key, planned);
   const keyNames = chosen.by === 'columns' ? chosen.columns.map((column) => column.name) : [];
-  const columns = planned === null ? wantedColumns(where, all, wishes, keyNames) : all;
+  const columns = [
+    ...(planned === null ? wantedColumns(where, all, wishes, keyNames) : all),
+    ...(wishes.constant === null ? [] : [addedColumn(wishes.constant)]),
+  ];
   const closed = columns.filter((column) => denied.has(column.name)).map((column) => column.name);
   // of a run that is under way, the statements themselves are refused, if it still concerns them
   if (planned === null && closed.length > 0)

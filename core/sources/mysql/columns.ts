@@ -1,5 +1,6 @@
 /** The columns of a table, as the server's information_schema knows them, and what becomes of each. */
 import type { SourceColumn, TableName, TableWishes } from '../source.ts';
+import { constantColumn } from '../table-wishes.ts';
 import type { Session } from './connect.ts';
 import { literal } from './literals.ts';
 import { type CatalogType, mapMasked, mapType, type Wire } from './type-map.ts';
@@ -88,3 +89,10 @@ async function jsonColumns(
   );
   return new Set(named.map(([name]) => name as string));
 }
+
+/** The column that the definition adds. */
+export const addedColumn = (constant: NonNullable<TableWishes['constant']>): CatalogColumn => ({
+  ...constantColumn(constant),
+  ...{ wire: 'text', text: null },
+  catalogType: { name: 'text', full: 'text', precision: 0, scale: 0, isJson: false },
+});

@@ -96,10 +96,11 @@ function checkColumns(
   for (const [i, column] of table.columns.entries()) {
     const now = described[i];
     const before = first.columns?.[i];
-    const { wire, mask, type } = column;
+    const { wire, mask, constant, type } = column;
     const isWide = wire === 'text' || wire === 'uuid' || wire === 'bytes';
     const same =
       mask !== undefined ||
+      constant !== undefined ||
       (now !== undefined &&
         codesOf(wire).includes(now.type) &&
         (!/^u?int/.test(wire) || now.unsigned === (wire.startsWith('u') || isUnsignedMedium(column))) &&

@@ -85,7 +85,8 @@ export function compareKey(
   return compared;
 }
 
-function selected({ name, transfer, mask, catalogType }: CatalogColumn): string {
+function selected({ name, transfer, mask, constant, catalogType }: CatalogColumn): string {
+  if (constant !== undefined) return literal(constant);
   const column = `t.${identifier(name)}`;
   switch (mask) {
     case 'hash':

@@ -4,7 +4,7 @@ import { TidemarkError } from '../../errors.ts';
 import type { Key, TableDescription, TableName, TableWishes } from '../source.ts';
 import { checkWishes, wantedColumns } from '../table-wishes.ts';
 import { type Collation, readCollation } from './collation.ts';
-import { type CatalogColumn, readColumns } from './columns.ts';
+import { addedColumn, type CatalogColumn, readColumns } from './columns.ts';
 import type { Session } from './connect.ts';
 import { identifier, qualified } from './literals.ts';
 import { findRelation, type Relation } from './relation.ts';
@@ -65,7 +65,10 @@ export async function readCatalog(
   };
   const chosen = chooseKey(keyed, wishes.key, planned);
   const keyNames = chosen.by === 'columns' ? chosen.columns.map(({ column }) => column.name) : [];
-  const columns = planned === null ? wantedColumns(where, all, wishes, keyNames) : all;
+  const columns = [
+    ...(planned === null ? wantedColumns(where, all, wishes, keyNames) : all),
+    ...(wishes.constant === null ? [] : [addedColumn(wishes.constant)]),
+  ];
   const closed = columns.filter((column) => denied.has(column.name)).map((column) => column.name);
   // of a run that is under way, the statements themselves are refused, if it still concerns them
   if (planned === null && closed.length > 0)

@@ -1,6 +1,6 @@
 /** The columns of a table, as PostgreSQL's catalog knows them, and what becomes of each. */
 import type { SourceColumn, TableWishes } from '../source.ts';
-import { maskOf } from '../table-wishes.ts';
+import { constantColumn, maskOf } from '../table-wishes.ts';
 import type { Session } from './connect.ts';
 import { mapMasked, mapType, type Wire } from './type-map.ts';
 
@@ -85,3 +85,9 @@ export async function readColumns(
   }
   return { columns, notes, denied };
 }
+
+/** The column that the definition adds. */
+export const addedColumn = (constant: NonNullable<TableWishes['constant']>): CatalogColumn => ({
+  ...constantColumn(constant),
+  ...{ wire: 'text', typeId: 25, modifier: -1, castType: 'pg_catalog.text', collated: false, isEnum: false },
+});

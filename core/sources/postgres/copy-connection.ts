@@ -70,6 +70,7 @@ export function copyConnection(session: Session, table: CatalogTable, upTo: stri
 function checkColumns(table: CatalogTable, described: readonly DescribedColumn[]): void {
   for (const [i, column] of table.columns.entries()) {
     const now = described[i];
+    if (column.constant !== undefined) continue;
     const same =
       now?.tableId === table.tableId &&
       now.columnId === column.id &&

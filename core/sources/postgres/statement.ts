@@ -60,7 +60,8 @@ export function compareKey(
   return `${bound} AND (${branches.map((branch) => `(${branch})`).join(' OR ')})`;
 }
 
-function selected({ name, transfer, mask }: CatalogColumn): string {
+function selected({ name, transfer, mask, constant }: CatalogColumn): string {
+  if (constant !== undefined) return `${literal(constant)}::pg_catalog.text`;
   const column = `t.${identifier(name)}`;
   switch (mask) {
     case 'hash':
@@ -92,7 +93,9 @@ export function rangeQuery(table: CatalogTable, after: string | null, upTo: stri
  * name.
  */
 export function copyRange(table: CatalogTable, after: string | null, upTo: string, rows: number): string {
-  const columns = table.columns.map((column) => `t.${identifier(column.name)}`).join(', ');
+  const columns = table.columns
+    .map(({ name, constant }) => (constant === undefined ? `t.${identifier(name)}` : 'NULL'))
+    .join(', ');
   const isRepeatable = after !== null && table.description.key.by === 'columns';
   const second = isRepeatable
     ? `WHERE ${compareKey(table, 'equal', after)}${filterOf(table)} LIMIT 1 OFFSET 1`

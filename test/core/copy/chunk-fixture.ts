@@ -57,7 +57,7 @@ export async function chunkFixture(
   const id = { sync, run, table: 0, chunk: 0 };
   const last = [...rows].sort((a, b) => a.id - b.id).at(-1);
   const order: ChunkOrder = {
-    format: 2,
+    format: 3,
     ...id,
     range: options.range === undefined ? { after: null, upTo: String(last!.id) } : options.range,
     tableName: 'public.orders',

@@ -35,6 +35,7 @@ test('every option has its default', () => {
     // an option of a table may come from a pattern that matches it: see tableOptions
     tables: [{ name: 'public.orders' }],
     exclude: [],
+    sources: {},
     target: {
       ...{ url: 's3://lake/shop', compression: 'auto', catalog: { type: 'ledger' } },
       ...{ keep: { snapshots: 2, days: 0 }, manifests: [] },

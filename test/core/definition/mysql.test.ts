@@ -44,12 +44,12 @@ test.each([
   [
     'mysql',
     'postgres://u:geheim@h/d',
-    'begins with postgres://, but source.type is mysql; allowed: mysql:// or mariadb://, or type: postgres',
+    'begins with postgres://, but its type is mysql; allowed: mysql:// or mariadb://, or type: postgres',
   ],
   [
     'postgres',
     'mariadb://u:geheim@h/d',
-    'begins with mariadb://, but source.type is postgres; allowed: postgres://, or type: mysql',
+    'begins with mariadb://, but its type is postgres; allowed: postgres://, or type: mysql',
   ],
 ])('type %s with an address of another', (type, url, said) => {
   const load = () => loadDefinition(text(`type: ${type}, url: "${url}"`), 'tidemark.yaml', {});

@@ -95,7 +95,7 @@ test('a line for every chunk of every table, with all that the copying depends o
     [2, 0, null],
   ]);
   expect(orders[0]).toEqual({
-    format: 2,
+    format: 3,
     sync,
     run,
     table: 0,
@@ -216,7 +216,7 @@ describe('a table that cannot be planned', () => {
       const { orders, run } = await planned();
       expect(orders).toHaveLength(5);
       expect(orders.filter(isProblem)).toEqual([
-        { format: 2, sync, run, table: 1, problem: { code, message: 'table public.b: so it is' } },
+        { format: 3, sync, run, table: 1, problem: { code, message: 'table public.b: so it is' } },
       ]);
       source.beforeDescribe = () => {};
       const mended = await planned();
@@ -332,7 +332,7 @@ describe('what a newer Tidemark wrote', () => {
   test('an order is refused', async () => {
     const { orders } = await planned();
     expect(checkOrder(orders[0]!)).toBe(orders[0]);
-    expect(() => checkOrder({ ...orders[0]!, format: 3 })).toThrow(
+    expect(() => checkOrder({ ...orders[0]!, format: 4 })).toThrow(
       expect.objectContaining({ code: 'FormatTooNew' }),
     );
     expect(() => checkOrder({} as Order)).toThrow(expect.objectContaining({ code: 'FormatTooNew' }));

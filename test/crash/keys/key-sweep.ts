@@ -53,7 +53,7 @@ export async function sweep(
     'sweep.yaml',
     null,
   );
-  const plan = await planTable(source, definition, parseTableName(table)!, []);
+  const plan = await planTable({ source }, definition, parseTableName(table)!, []);
   await ledger.createRun({
     ...{ sync, run, status: 'running', startedAt: '2026-01-01T00:00:00.000Z', endedAt: null },
     ...{ executions: ['one'], fingerprint: 'f', tables: [table], totals: null },
@@ -64,7 +64,7 @@ export async function sweep(
   let disturbed = 0;
   const ranges = plan.chunks.length > 0 ? plan.chunks : [null];
   for (const [chunk, range] of ranges.entries()) {
-    const order = chunkOrder(definition, run, 0, chunk, range, plan.description);
+    const order = chunkOrder(definition, run, 0, chunk, range, plan);
     let isDone = false;
     for (let tries = 0; !isDone; tries++) {
       const isDisturbed = tries === 0 || (tries < disturbedMax && dice() < 0.8);

@@ -37,6 +37,6 @@ test('a table that could not be planned: fails with the reason, under its codeâ€
 });
 
 test('an order of a newer format is refused', async () => {
-  const item = { format: 3, sync: 'shop', run: 'r', table: 0 } as Order;
+  const item = { format: 4, sync: 'shop', run: 'r', table: 0 } as Order;
   await expect(handler({ item, retry: 0 }, context)).rejects.toMatchObject({ code: 'FormatTooNew' });
 });

@@ -81,6 +81,11 @@ export async function planTable(
     where: options.where ?? null,
     mask: options.mask,
   });
+  if (described.columns.length === 0)
+    throw new TidemarkError(
+      'TableUnsupported',
+      `${formatTableName(name)}: ${options.columns || options.exclude_columns.length > 0 ? 'columns and exclude_columns leave none of its columns' : 'it has no columns'}`,
+    );
   checkProtected(definition, described);
   const description = withDistinctNames(described, definition.target.catalog.type);
   const statistics = await source.measure(description, sampleKeys);

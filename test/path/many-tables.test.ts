@@ -87,6 +87,10 @@ test('of 300 tables 299 are published, one is named with its reason; after GRANT
   const seen = published.map((table) => [table, world.pointer(places.get(table)!)?.rows]);
   expect(seen).toEqual(published.map((table) => [table, rowsOf(table)]));
   expect(world.pointer(places.get(closed)!)).toBeNull();
+  const { seconds } = first.document as { seconds: number };
+  console.log(
+    `${tables.length} tables in ${seconds} s: ${Math.round((1000 * seconds) / tables.length)} ms each`,
+  );
   // what a table costs, however many there are: an empty one 25, one with a file some more
   const requests = Object.entries<number>(JSON.parse(readFileSync(counts, 'utf8')));
   const ofFunctions = requests.filter(([kind]) => kind.startsWith('functions/'));

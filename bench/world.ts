@@ -9,7 +9,7 @@ import { loadDefinition } from '../core/definition/load.ts';
 import { parseTableName } from '../core/definition/table-name.ts';
 import { dynamodbClient, dynamodbLedger } from '../core/ledger/dynamodb.ts';
 import { chunkOrder } from '../core/plan/chunk-order.ts';
-import { planTable } from '../core/plan/plan-run.ts';
+import { planTable } from '../core/plan/plan-table.ts';
 import { postgresSource } from '../core/sources/postgres/postgres.ts';
 import type { KeyRange } from '../core/sources/source.ts';
 import type { bundleFunctions } from '../functions/bundling.ts';

@@ -3,7 +3,7 @@ import { parseTableName } from '../core/definition/table-name.ts';
 import { tableOptions } from '../core/definition/table-options.ts';
 import { TidemarkError } from '../core/errors.ts';
 import type { Run } from '../core/ledger/ledger.ts';
-import type { PlanSources } from '../core/plan/plan-run.ts';
+import type { PlanSources } from '../core/plan/plan-table.ts';
 import { readTablePlan } from '../core/plan/table-plan.ts';
 import type { Pointer } from '../core/publish/pointer.ts';
 import type { TableName } from '../core/sources/source.ts';

@@ -35,7 +35,7 @@ Exit codes:
   check: {
     summary: 'find everything that a run would trip over',
     description:
-      'Finds everything that a run would trip over, all at once: the definition, the environment, the database, every table with its key and types, the embedded cloud’s folder; with --cloud aws whether the sync is deployed. The database is reached from here.',
+      'Finds everything that a run would trip over, all at once: the definition, the environment, the database, every table (also those that patterns take) with its key and types, the embedded cloud’s folder; with --cloud aws whether the sync is deployed. The database is reached from here.',
     after: `
 Examples:
   $ npx tidemark check
@@ -45,7 +45,7 @@ Examples:
   plan: {
     summary: 'show how each table would be copied; writes nothing',
     description:
-      'Shows how each table would be copied: its rows (an estimate), its key, its chunks, what each column becomes. Writes nothing.',
+      'Shows how each table would be copied, also those that patterns take: its rows (an estimate), its key, its chunks, what each column becomes, and what is masked. Writes nothing.',
     after: `
 Examples:
   $ npx tidemark plan

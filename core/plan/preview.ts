@@ -1,6 +1,6 @@
 import type { Definition } from '../definition/options.ts';
 import { formatTableName, parseTableName } from '../definition/table-name.ts';
-import { type PlanSources, planTable } from './plan-run.ts';
+import { type PlanSources, planTable } from './plan-table.ts';
 import {
   emptyPatterns,
   idleExcludes,

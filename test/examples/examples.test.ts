@@ -4,6 +4,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { loadDefinition } from '../../core/definition/load.ts';
+import { parseTableName } from '../../core/definition/table-name.ts';
+import { isDefined, tableOptions } from '../../core/definition/table-options.ts';
 
 type Template = {
   readonly Resources: Readonly<
@@ -47,7 +50,7 @@ const ofType = (name: string, type: string) =>
   Object.values(templates[name]!.Resources).filter((each) => each.Type === type);
 
 test('there is one for each way that docs speak of, and the CDK CLI finds its app', () => {
-  expect(examples).toEqual(['existing-bucket', 'minimal', 'vpc-rds']);
+  expect(examples).toEqual(['existing-bucket', 'minimal', 'vpc-rds', 'whole-schemas']);
   for (const name of examples) {
     expect(JSON.parse(readFileSync(join('examples', name, 'cdk.json'), 'utf8'))).toEqual({
       app: 'node --import tsx app.ts',
@@ -86,4 +89,22 @@ test('existing-bucket: nothing of the bucket is touched, its key may be used', (
     'key/1234abcd-12ab-34cd-56ef-1234567890ab',
   );
   expect(ofType('existing-bucket', 'AWS::CloudWatch::Alarm')[0]?.Properties.EvaluationPeriods).toBe(25);
+});
+
+test('whole-schemas: the roles hold what the patterns match; what each table gets is what its comments say', () => {
+  const roles = JSON.stringify(ofType('whole-schemas', 'AWS::IAM::Role'));
+  for (const folder of ['public.*', '*.lookup_*', 'reporting.customers'])
+    expect(roles).toContain(`crm/${folder}/data/*`);
+  const file = join('examples', 'whole-schemas', 'tidemark.yaml');
+  const definition = loadDefinition(readFileSync(file, 'utf8'), file, null);
+  const of = (name: string) => tableOptions(definition, parseTableName(name)!);
+  expect(of('public.orders')).toMatchObject({
+    mask: { email: 'hash', phone: 'redact', birthday: 'null' },
+    mode: 'append',
+    exclude_columns: ['password_hash'],
+  });
+  expect(of('reporting.customers').mask).toEqual({});
+  const isOurs = (name: string) => isDefined(definition, parseTableName(name)!);
+  expect(['public.customers', 'other.lookup_1'].map(isOurs)).toEqual([true, true]);
+  expect(['public.tmp_1', 'public.sessions', 'other.lookup_10'].map(isOurs)).toEqual([false, false, false]);
 });

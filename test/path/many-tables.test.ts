@@ -2,9 +2,11 @@
  * A schema of 300 tables by one pattern: empty ones, odd names, and one that cannot be read, which is named and holds back
  * none of the others.
  */
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { tableFolder } from '../../core/objects/keys.ts';
 import { compareWithSource } from '../support/compare-with-source.ts';
@@ -30,6 +32,8 @@ const plain = Array.from({ length: 289 }, (_, i) => `t_${String(i).padStart(3, '
 const closed = 't_closed';
 const tables = [...odd, ...plain, closed];
 const rowsOf = (table: string): number => (odd.includes(table) || table.endsWith('0') ? table.length + 2 : 0);
+
+const counter = fileURLToPath(new URL('../support/request-counts.mjs', import.meta.url));
 
 const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 let folder: string;
@@ -59,10 +63,16 @@ afterAll(async () => {
 const places = new Map(tables.map((table) => [table, tableFolder({ schema: 'many', table })]));
 
 test('of 300 tables 299 are published, one is named with its reason; after GRANT a redrive publishes it', async () => {
-  const world = syncWorld(folder, 'many', {
+  const counts = join(folder, 'counts.json');
+  const definition = {
     source: { type: 'postgres', url: postgres.urlFor({ user: 'reader', password: 'reads' }) },
     tables: ['many.*'],
     concurrency: 2,
+  };
+  const world = syncWorld(folder, 'many', definition, {
+    NODE_OPTIONS: `--import ${counter}`,
+    TIDEMARK_TEST_COUNTS: counts,
+    AWS_SDK_UA_APP_ID: 'tidemark-command',
   });
   const first = await world.ask('run');
   expect(first.exitCode, first.stderr).toBe(1);
@@ -77,6 +87,14 @@ test('of 300 tables 299 are published, one is named with its reason; after GRANT
   const seen = published.map((table) => [table, world.pointer(places.get(table)!)?.rows]);
   expect(seen).toEqual(published.map((table) => [table, rowsOf(table)]));
   expect(world.pointer(places.get(closed)!)).toBeNull();
+  const { seconds } = first.document as { seconds: number };
+  console.log(
+    `${tables.length} tables in ${seconds} s: ${Math.round((1000 * seconds) / tables.length)} ms each`,
+  );
+  // what a table costs, however many there are: an empty one 25, one with a file some more
+  const requests = Object.entries<number>(JSON.parse(readFileSync(counts, 'utf8')));
+  const ofFunctions = requests.filter(([kind]) => kind.startsWith('functions/'));
+  expect(ofFunctions.reduce((sum, [, count]) => sum + count, 0) / tables.length).toBeLessThan(28);
 
   const before = new Map(published.map((table) => [table, world.state(places.get(table)!)]));
   await postgres.sql(`grant select on many.${closed} to reader`);

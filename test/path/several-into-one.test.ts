@@ -6,7 +6,7 @@ import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { loadDefinition } from '../../core/definition/load.ts';
 import { parseTableName } from '../../core/definition/table-name.ts';
-import { planTable } from '../../core/plan/plan-run.ts';
+import { planTable } from '../../core/plan/plan-table.ts';
 import { postgresSource } from '../../core/sources/postgres/postgres.ts';
 import { noMariadb, type TestMariadb, testMariadb } from '../support/mariadb.ts';
 import { type TestPostgres, testPostgres } from '../support/postgres.ts';

@@ -209,7 +209,7 @@ test('what is wrong with one table’s wishes is named, with place and what is a
     await postgres.sql(
       `create table bad.${name} as table bad.plain; alter table bad.${name} add primary key (id)`,
     );
-  await postgres.sql(`create view bad.no_key as select * from bad.plain; alter table bad.j enable row level security;
+  await postgres.sql(`create view bad.no_key as select * from bad.plain; create table bad.none (); create table bad.left (note text); alter table bad.j enable row level security;
     create role reader login password 'reads'; grant usage on schema bad to reader; grant select on all tables in schema bad to reader`);
   const wrong: Record<string, { wish: object; code: string; message: RegExp }> = {
     'bad.a': {
@@ -257,6 +257,12 @@ test('what is wrong with one table’s wishes is named, with place and what is a
       wish: {},
       code: 'KeyMissing',
       message: /bad\.no_key is a view, and has no key of its own/,
+    },
+    'bad.none': { wish: {}, code: 'TableUnsupported', message: /bad\.none: it has no columns/ },
+    'bad.left': {
+      wish: { exclude_columns: ['note'] },
+      code: 'TableUnsupported',
+      message: /bad\.left: columns and exclude_columns leave none/,
     },
     'bad.j': { wish: {}, code: 'TableDenied', message: /row-level security would hide rows/ },
   };

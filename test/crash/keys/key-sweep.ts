@@ -10,7 +10,7 @@ import { parseTableName } from '../../../core/definition/table-name.ts';
 import { TidemarkError } from '../../../core/errors.ts';
 import { chunkOrder } from '../../../core/plan/chunk-order.ts';
 import { freezeTable } from '../../../core/plan/frozen-table.ts';
-import { planTable } from '../../../core/plan/plan-run.ts';
+import { planTable } from '../../../core/plan/plan-table.ts';
 import type { Source } from '../../../core/sources/source.ts';
 import { Died, faultAt, gatedPlaces, ways } from '../../support/faults.ts';
 import type { Ground } from '../../support/in-memory.ts';

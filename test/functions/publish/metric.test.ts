@@ -18,7 +18,7 @@ const event = { results: null, redriveCount: 0, currentRedriveCount: 0 };
 async function planned() {
   const made = lake(embedded, { orders: [{ id: 1 }, { id: 2 }, { id: 3 }] as never });
   const target = { keep: { snapshots: 2, days: 0 }, manifests: [], catalog: { type: 'ledger' } };
-  const definition = { name: made.sync, target, publish: 'each', tables: [], exclude: [] };
+  const definition = { name: made.sync, target, publish: 'each', tables: [{ name: 'orders' }], exclude: [] };
   places.here = { ...made.places, definition };
   const { run, orders } = await made.plan();
   const lines: string[] = [];

@@ -71,7 +71,7 @@ export async function planTable(
 ): Promise<TablePlan> {
   const described = await source.describe(parseTableName(table.name)!, wishesFor(table));
   const description = withDistinctNames(described, definition.target.catalog.type);
-  const statistics = await source.measure(description, sampleKeys);
+  const statistics = await source.measure(description, sampleKeys, definition.chunk.rows);
   const { rows, bytes, min, max } = statistics;
   const chunks = planChunks(statistics, definition.chunk.rows);
   const { mode } = table;

@@ -85,8 +85,8 @@ export function mysqlSource(options: MysqlSourceOptions): Source {
   return {
     identify: () => inTurn(identify),
     describe: (table, wishes) => inTurn((session) => describe(session, table, wishes)),
-    measure: (table, sampleKeys) =>
-      inTurn(async (session) => measureTable(session, await planned(session, table), sampleKeys)),
+    measure: (table, sampleKeys, chunkRows = 1_000_000) =>
+      inTurn(async (session) => measureTable(session, await planned(session, table), sampleKeys, chunkRows)),
     count: (table, where = null) => inTurn((session) => countRows(session, table, where)),
     read,
     close: pool.close,

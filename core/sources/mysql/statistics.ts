@@ -55,16 +55,20 @@ export async function measureTable(
   const found = pieces.map((piece) => ({ last: joinKey(piece.last), rows: piece.rows }));
   return {
     ...ends,
-    // estimates of small pieces are closer than what the engine has kept of the whole
     rows: Math.max(
       1,
-      found.length === 1
-        ? Math.max(rows, found[0]?.rows ?? 0)
-        : found.reduce((sum, one) => sum + one.rows, 0),
+      likelyRows(
+        rows,
+        found.reduce((sum, piece) => sum + piece.rows, 0),
+      ),
     ),
     sample: sampleOf(found, sampleKeys),
   };
 }
+
+/** Estimates of pieces may be twice what is there: they say how pieces compare. The engine's count may be very old. */
+const likelyRows = (counted: number, estimated: number): number =>
+  counted * 4 > estimated ? counted : estimated;
 
 function scaleOf({ form, text, scale }: CatalogKeyColumn): KeyScale {
   switch (form) {

@@ -36,7 +36,11 @@ export async function contestantsOf(
   const query = (part: number): string =>
     `select * from ${table} where ${tableKeys[table]} <= ${part} order by ${tableKeys[table]}`;
   const reader = (kind: 'eager' | 'lazy'): Contestant['prepare'] => {
-    const work = { kind, query: `copy (${query(rows)}) to stdout (format binary)` };
+    const whole = query(rows);
+    const work = {
+      kind,
+      query: world.database === 'mysql' ? whole : `copy (${whole}) to stdout (format binary)`,
+    };
     return async () => ({ works: [work], folder: null });
   };
   const chunks = (folder: string, count: number): Contestant['prepare'] => {
@@ -67,18 +71,20 @@ export async function contestantsOf(
         return { works: [{ kind: 'program', args }], folder: home };
       },
     },
-    {
-      name: 'row objects',
-      role: 'others',
-      rows: Math.ceil(rows / rowObjectsShare),
-      async prepare() {
-        const folder = await world.scratch();
-        const file = join(folder, 'rows.parquet');
-        return {
-          works: [{ kind: 'row objects', query: query(Math.ceil(rows / rowObjectsShare)), file }],
-          folder,
-        };
-      },
-    },
+    ...(world.database === 'mysql' ? [] : [rowObjects(world, rows, query)]),
   ];
 }
+
+const rowObjects = (world: World, rows: number, query: (part: number) => string): Contestant => ({
+  name: 'row objects',
+  role: 'others',
+  rows: Math.ceil(rows / rowObjectsShare),
+  async prepare() {
+    const folder = await world.scratch();
+    const file = join(folder, 'rows.parquet');
+    return {
+      works: [{ kind: 'row objects', query: query(Math.ceil(rows / rowObjectsShare)), file }],
+      folder,
+    };
+  },
+});

@@ -3,10 +3,10 @@
  * processes of their own, one after the other, in rounds that go back and forth; medians count. Beside the table that
  * it prints it writes all measures as JSON, and a picture.
  *
- *     npm run bench -- [--lineitem 3000000] [--documents 500000] [--rounds 5]
+ *     npm run bench -- [--database mysql] [--lineitem 3000000] [--documents 500000] [--rounds 5]
  *                      [--out .tidemark/bench.json] [--chart .tidemark/bench.svg] [--against <checkout>]
  *
- * `--lineitem 0` leaves a table out. `--against` measures the chunk function of another checkout of this project (with
+ * `--lineitem 0` leaves a table out. Of MySQL (a MariaDB is started) there is lineitem only. `--against` measures the chunk function of another checkout of this project (with
  * its node_modules) in the same rounds: before and after a change. Linux only, and to be run on an otherwise idle machine.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -25,12 +25,17 @@ const { values } = parseArgs({
     lineitem: { type: 'string', default: '3000000' },
     documents: { type: 'string', default: '500000' },
     rounds: { type: 'string', default: '5' },
+    database: { type: 'string', default: 'postgres' },
     out: { type: 'string', default: '.tidemark/bench.json' },
     chart: { type: 'string', default: '.tidemark/bench.svg' },
     against: { type: 'string' },
   },
 });
-const rows = { lineitem: Number(values.lineitem), documents: Number(values.documents) };
+const database = values.database === 'mysql' ? 'mysql' : 'postgres';
+const rows = {
+  lineitem: Number(values.lineitem),
+  documents: database === 'mysql' ? 0 : Number(values.documents),
+};
 const rounds = Number(values.rounds);
 const against = values.against === undefined ? null : resolve(values.against);
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -58,7 +63,7 @@ async function write(file: string, text: string): Promise<void> {
 }
 
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
-const world = await makeWorld(rows, say);
+const world = await makeWorld(rows, say, database);
 try {
   const tables: Results['tables'][number][] = [];
   for (const name of tableNames.filter((each) => rows[each] > 0)) {

@@ -6,11 +6,11 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 import { fingerprint } from '../core/definition/fingerprint.ts';
 import { loadDefinition } from '../core/definition/load.ts';
-import { parseTableName } from '../core/definition/table-name.ts';
+import { formatTableName, parseTableName } from '../core/definition/table-name.ts';
 import { dynamodbClient, dynamodbLedger } from '../core/ledger/dynamodb.ts';
 import { chunkOrder } from '../core/plan/chunk-order.ts';
 import { planTable } from '../core/plan/plan-table.ts';
-import { postgresSource } from '../core/sources/postgres/postgres.ts';
+import { openSource } from '../core/sources/open-source.ts';
 import type { KeyRange } from '../core/sources/source.ts';
 import type { bundleFunctions } from '../functions/bundling.ts';
 import { credentials, region } from '../local/account.ts';
@@ -18,8 +18,10 @@ import { createBucket } from '../local/bucket.ts';
 import { ensureLedgerTable, startDynamodb } from '../local/dynamodb.ts';
 import { startPostgres } from '../local/postgres.ts';
 import { startS3 } from '../local/s3.ts';
+import { testMariadb } from '../test/support/mariadb.ts';
 import { createDocuments } from './documents.ts';
 import { createLineitem } from './lineitem.ts';
+import { createMysqlLineitem } from './mysql-lineitem.ts';
 
 /** Both have a bigint key that counts from 1. */
 export const tableKeys = { lineitem: 'l_id', documents: 'id' } as const;
@@ -31,7 +33,10 @@ const creators = { lineitem: createLineitem, documents: createDocuments } as con
 const project = fileURLToPath(new URL('..', import.meta.url));
 const ledgerTable = 'ledger';
 
+export type Database = 'postgres' | 'mysql';
+
 export type World = {
+  readonly database: Database;
   readonly databaseUrl: string;
   /** a fresh folder for whoever needs one */
   scratch(): Promise<string>;
@@ -55,6 +60,7 @@ export type World = {
 export async function makeWorld(
   rows: Readonly<Record<TableName, number>>,
   say: (line: string) => void,
+  database: Database = 'postgres',
 ): Promise<World> {
   const folder = await mkdtemp(join(tmpdir(), 'tidemark-bench-'));
   const servers: { stop(): Promise<void> }[] = [];
@@ -63,15 +69,13 @@ export async function makeWorld(
     await rm(folder, { recursive: true, force: true });
   };
   try {
-    const postgres = await startPostgres({
-      folder: join(folder, 'postgres'),
-      settings: { max_wal_size: '4GB' },
-    });
-    servers.push(postgres);
+    const server = database === 'postgres' ? await postgresIn(folder) : await testMariadb(mariadbSettings);
+    servers.push(server);
+    const { url } = server;
     const tables = tableNames.filter((table) => rows[table] > 0);
     for (const table of tables) {
       say(`loading ${rows[table].toLocaleString('en')} rows of ${table} …`);
-      await creators[table](postgres.url, rows[table]);
+      await (database === 'mysql' ? createMysqlLineitem : creators[table])(url, rows[table]);
     }
     const s3 = await startS3({ folder: join(folder, 's3') });
     servers.push(s3);
@@ -81,10 +85,10 @@ export async function makeWorld(
     await createBucket(s3.endpoint, 'lake');
 
     const definitionFile = (table: TableName): string => join(folder, `${table}.yaml`);
-    const source = postgresSource({ url: postgres.url });
+    const source = await openSource({ type: database, url });
     const plans = new Map<TableName, Awaited<ReturnType<typeof planned>>>();
     for (const table of tables) {
-      await writeFile(definitionFile(table), definitionOf(table));
+      await writeFile(definitionFile(table), definitionOf(database, url, table));
       plans.set(table, await planned(table));
     }
     await source.close();
@@ -105,11 +109,12 @@ export async function makeWorld(
     let runs = 0;
     let scratches = 0;
     return {
-      databaseUrl: postgres.url,
+      database,
+      databaseUrl: url,
       childFile,
       environment: {
         PATH: process.env.PATH ?? '',
-        DATABASE_URL: postgres.url,
+        DATABASE_URL: url,
         TIDEMARK_LEDGER: ledgerTable,
         AWS_ENDPOINT_URL_S3: s3.endpoint,
         AWS_ENDPOINT_URL_DYNAMODB: dynamodb.endpoint,
@@ -143,7 +148,7 @@ export async function makeWorld(
           endedAt: null,
           executions: [],
           fingerprint: fingerprint(definition),
-          tables: [`public.${table}`],
+          tables: definition.tables.map(({ name }) => formatTableName(parseTableName(name)!)),
           totals: null,
         });
         return rangesOf(rows[table], chunks).map((range, chunk) => ({
@@ -162,12 +167,10 @@ export async function makeWorld(
     };
 
     async function planned(table: TableName) {
-      const yaml = definitionOf(table);
-      const definition = loadDefinition(yaml, definitionFile(table), { DATABASE_URL: postgres.url });
-      return {
-        definition,
-        plan: await planTable({ source }, definition, parseTableName(definition.tables[0]!.name)!, []),
-      };
+      const yaml = definitionOf(database, url, table);
+      const definition = loadDefinition(yaml, definitionFile(table), { DATABASE_URL: url });
+      const name = parseTableName(definition.tables[0]!.name)!;
+      return { definition, plan: await planTable({ source }, definition, name, []) };
     }
   } catch (error) {
     await stop();
@@ -175,8 +178,16 @@ export async function makeWorld(
   }
 }
 
-const definitionOf = (table: TableName): string =>
-  `name: bench-${table}\nsource: { type: postgres, url: "\${DATABASE_URL}" }\ntables: [public.${table}]\ntarget: { url: "s3://lake/bench" }\n`;
+const definitionOf = (database: Database, url: string, table: TableName): string => {
+  const schema = database === 'postgres' ? 'public' : new URL(url).pathname.slice(1);
+  return `name: bench-${table}\nsource: { type: ${database}, url: "\${DATABASE_URL}" }\ntables: [${schema}.${table}]\ntarget: { url: "s3://lake/bench" }\n`;
+};
+
+const postgresIn = (folder: string) =>
+  startPostgres({ folder: join(folder, 'postgres'), settings: { max_wal_size: '4GB' } });
+
+/** As PostgreSQL's defaults: the table lies in the system's cache, not in the server's. */
+const mariadbSettings = { 'innodb-buffer-pool-size': '1G', 'innodb-log-file-size': '512M' };
 
 function rangesOf(rows: number, chunks: number): KeyRange[] {
   const bound = (index: number): string => String(Math.round((rows * index) / chunks));

@@ -8,6 +8,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readEagerly, readLazily } from './limits.ts';
+import { readEagerlyFromMysql, readLazilyFromMysql } from './mysql-limits.ts';
 import { copyRowObjects } from './row-objects.ts';
 
 export type Work =
@@ -28,14 +29,15 @@ export type Told = {
 };
 
 const url = process.env.DATABASE_URL!;
+const isMysql = url.startsWith('mysql:');
 
 /** Loads what is needed; the clock starts with the work that it returns. */
 function prepared(work: Work): () => Promise<unknown> {
   switch (work.kind) {
     case 'eager':
-      return () => readEagerly(url, work.query);
+      return () => (isMysql ? readEagerlyFromMysql : readEagerly)(url, work.query);
     case 'lazy':
-      return () => readLazily(url, work.query);
+      return () => (isMysql ? readLazilyFromMysql : readLazily)(url, work.query);
     case 'row objects':
       return () => copyRowObjects(url, work.query, work.file);
     case 'bundle': {

@@ -66,7 +66,7 @@ async function measured(
   definition: Definition,
   description: TableDescription,
 ): Promise<Measured> {
-  const statistics = await source.measure(description, sampleKeys);
+  const statistics = await source.measure(description, sampleKeys, definition.chunk.rows);
   const { rows, bytes, min, max } = statistics;
   return { rows, bytes, min, max, chunks: planChunks(statistics, definition.chunk.rows) };
 }

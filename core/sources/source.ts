@@ -160,8 +160,11 @@ export interface Source {
    */
   list(columns: readonly string[]): Promise<readonly ListedTable[]>;
   describe(table: TableName, wishes?: Partial<TableWishes>): Promise<TableDescription>;
-  /** @param sampleKeys about how many keys the planner would like */
-  measure(table: TableDescription, sampleKeys: number): Promise<TableStatistics>;
+  /**
+   * @param sampleKeys about how many keys the planner would like
+   * @param chunkRows about how many rows it wants in a chunk: who looks for boundaries need not find more of them
+   */
+  measure(table: TableDescription, sampleKeys: number, chunkRows?: number): Promise<TableStatistics>;
   rights(tables: readonly WantedTable[], account: WantedAccount): Promise<Rights>;
   /**
    * The database's own count(*), of the rows for which `where` is true. As slow as the table is large: for people who

@@ -16,6 +16,8 @@ export type CatalogKeyColumn = {
   readonly name: string;
   readonly sql: string;
   readonly form: KeyForm;
+  /** digits after the point */
+  readonly scale: number;
   /** of a text: what a constant is made to be, so that the column's order counts and its index is used */
   readonly text: CatalogColumn['text'];
   /** its place among the fields of a row, and how it comes */
@@ -88,6 +90,7 @@ export async function readCatalog(
             name: column.name,
             sql: `t.${identifier(column.name)}`,
             form: keyFormOf(column.catalogType) as KeyForm,
+            scale: column.catalogType.scale,
             text: column.text,
             at: columns.indexOf(column),
             wire: column.wire,

@@ -2,7 +2,7 @@
 import type { SourceColumn, TableName, TableWishes } from '../source.ts';
 import { constantColumn } from '../table-wishes.ts';
 import type { Session } from './connect.ts';
-import { literal } from './literals.ts';
+import { identifier, literal, qualified } from './literals.ts';
 import { type CatalogType, mapMasked, mapType, type Wire } from './type-map.ts';
 
 /** A column with what its values look like on the wire. */
@@ -35,13 +35,15 @@ export async function readColumns(
        collation_name, privileges
      FROM information_schema.columns ${ofTable} ORDER BY ordinal_position`,
   );
-  const isJson = await jsonColumns(session, where, schema, table);
+  const isReadable = (row: readonly (string | null)[]): boolean => /(^|,)select(,|$)/.test(row[9] ?? '');
+  const texts = rows.filter((row) => row[2] === 'longtext' && isReadable(row)).map((row) => row[1] as string);
+  const isJson = await jsonColumns(session, where, { schema, table }, texts);
   const columns: CatalogColumn[] = [];
   const notes: { readonly column: string; readonly text: string }[] = [];
   const denied = new Set<string>();
   for (const row of rows) {
     const [id, name, type, full, nullable, precision, scale] = row as string[];
-    const [charset = null, collation = null, privileges = null] = row.slice(7);
+    const [charset = null, collation = null] = row.slice(7);
     const catalogType: CatalogType = {
       ...{ name: (type as string).toLowerCase(), full: full as string },
       ...{ precision: Number(precision), scale: Number(scale), isJson: isJson.has(name as string) },
@@ -52,7 +54,7 @@ export async function readColumns(
         ? mapType(catalogType, asText.includes(name as string))
         : mapMasked(catalogType, masked);
     if (mapping.note !== null) notes.push({ column: name as string, text: noteOf(name as string, mapping) });
-    if (!/(^|,)select(,|$)/.test(privileges ?? '')) denied.add(name as string);
+    if (!isReadable(row)) denied.add(name as string);
     columns.push({
       id: Number(id),
       name: name as string,
@@ -71,23 +73,22 @@ export async function readColumns(
 const noteOf = (name: string, { note, type }: { note: string | null; type: SourceColumn['type'] }): string =>
   type.kind === 'string' ? `column ${name} is copied as text: ${note}` : `column ${name} ${note}`;
 
-/** MariaDB's JSON is a text, with a check of the column's own. */
+/**
+ * MariaDB's JSON is a text, with a check of the column's own. Who may only read the table is not told its checks, and is
+ * told the columns of an answer.
+ */
 async function jsonColumns(
   session: Session,
   where: string,
-  schema: string,
-  table: string,
+  table: TableName,
+  readable: readonly string[],
 ): Promise<ReadonlySet<string>> {
-  if (session.server.family !== 'MariaDB') return new Set();
-  const checks = await session.query(
+  if (session.server.family !== 'MariaDB' || readable.length === 0) return new Set();
+  const names = readable.map((name) => `t.${identifier(name)}`).join(', ');
+  return session.jsonColumns(
     where,
-    `SELECT constraint_name, CONVERT(check_clause USING utf8mb4) FROM information_schema.check_constraints
-     WHERE constraint_schema = ${literal(schema)} AND table_name = ${literal(table)}`,
+    `SELECT ${names} FROM ${qualified(table.schema, table.table)} AS t LIMIT 0`,
   );
-  const named = checks.filter(
-    ([name, clause]) => clause === `json_valid(\`${name?.replaceAll('`', '``')}\`)`,
-  );
-  return new Set(named.map(([name]) => name as string));
 }
 
 /** The column that the definition adds. */

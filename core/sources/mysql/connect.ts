@@ -23,6 +23,8 @@ export type Session = {
    * @param silenceMs another limit than `silenceMsMax`; null: as long as the server lets it take
    */
   query(where: string, sql: string, silenceMs?: number | null): Promise<(string | null)[][]>;
+  /** The columns of the answer that MariaDB calls JSON: texts with a check of their own. */
+  jsonColumns(where: string, sql: string): Promise<ReadonlySet<string>>;
   readonly stream: Duplex;
   /** Takes the socket's data over from `mysql2`, between two of its statements. */
   readonly tap: DataTap;
@@ -45,7 +47,8 @@ export type Server = {
   readonly version: string;
 };
 
-/** `mysql2`'s inside that has no type. */
+/** What `mysql2` has and its types do not tell: MariaDB's own words about a column, and its inside. */
+type Extended = { readonly extendedFormat?: string };
 type Inner = {
   stream: Duplex;
   readonly config: { readonly clientFlags: number };
@@ -201,6 +204,30 @@ function sessionOf(
   connection.on('error', onEnd);
   stream.on('error', onEnd);
   stream.on('close', () => onEnd(new Error('the connection ended')));
+  type Answer = { readonly rows: unknown; readonly fields: readonly (mysql.FieldPacket & Extended)[] };
+  async function ask(where: string, sql: string, silenceMs: number | null): Promise<Answer> {
+    if (spent) throw new TidemarkError('SourceUnavailable', `${where}: the connection ended`);
+    // ends the connection, and with it the query
+    const watch =
+      silenceMs === null
+        ? null
+        : silenceWatch(silenceMs, () => {
+            spent = true;
+            stream.destroy(nothingCame(where, silenceMs));
+          });
+    try {
+      return await new Promise((done, failed) => {
+        connection.query(sql, (error, rows, fields) => {
+          if (error === null) done({ rows, fields });
+          else failed(error);
+        });
+      });
+    } catch (error) {
+      throw sourceFailure(where, error);
+    } finally {
+      watch?.stop();
+    }
+  }
   return {
     address: { host, port, database, user },
     server: { family: 'MySQL', version: '' },
@@ -214,27 +241,14 @@ function sessionOf(
       lost = handler;
     },
     async query(where, sql, silenceMs = silenceMsMax) {
-      if (spent) throw new TidemarkError('SourceUnavailable', `${where}: the connection ended`);
-      // ends the connection, and with it the query
-      const watch =
-        silenceMs === null
-          ? null
-          : silenceWatch(silenceMs, () => {
-              spent = true;
-              stream.destroy(nothingCame(where, silenceMs));
-            });
-      try {
-        return await new Promise((done, failed) => {
-          connection.query(sql, (error, rows) => {
-            if (error === null) done(rows as unknown as (string | null)[][]);
-            else failed(error);
-          });
-        });
-      } catch (error) {
-        throw sourceFailure(where, error);
-      } finally {
-        watch?.stop();
-      }
+      const { rows } = await ask(where, sql, silenceMs);
+      return rows as (string | null)[][];
+    },
+    async jsonColumns(where, sql) {
+      const { fields } = await ask(where, sql, silenceMsMax);
+      return new Set(
+        fields.filter(({ extendedFormat }) => extendedFormat === 'json').map(({ name }) => name),
+      );
     },
     destroy() {
       spent = true;

@@ -1,6 +1,5 @@
 /** Keys that a question brings, as texts, by the way on which rows come: a key has one text. */
 import { formatTableName } from '../../definition/table-name.ts';
-import { joinKey } from '../key-text.ts';
 import type { Segment } from '../reading/segment.ts';
 import type { CatalogTable } from './catalog.ts';
 import type { Session } from './connect.ts';
@@ -8,30 +7,26 @@ import { serverFailure, sourceFailure } from './errors.ts';
 import { keyText } from './keys.ts';
 import { rowFrames } from './row-frames.ts';
 import { sendStatement } from './row-stream.ts';
-import { keyColumns } from './statement.ts';
 import { widthOf } from './type-map.ts';
 
-/** @param rest what follows the key's columns in the question: FROM and so on */
-export async function askKeys(session: Session, table: CatalogTable, rest: string): Promise<string[]> {
+/** The first key that a question (see `keyQueries`) brings; null: none. */
+export async function askKey(session: Session, table: CatalogTable, sql: string): Promise<string[] | null> {
   const where = formatTableName(table.description);
   const widths = table.key.map(({ wire }) => widthOf(wire));
   const frames = rowFrames(where, widths);
-  const keys: string[] = [];
-  const take = ({ bytes, start, end, rows }: Segment): void => {
+  let key: string[] | null = null;
+  const take = ({ bytes, start, end }: Segment): void => {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     const offsets = new Int32Array(widths.length);
     const lengths = new Int32Array(widths.length);
-    for (let at = start, left = rows; left > 0; left--) {
-      at = frames.walk(view, at, end, 1, offsets, lengths, 1);
-      const values = table.key.map(({ wire }, i) =>
-        keyText(wire, view, bytes, offsets[i] as number, lengths[i] as number),
-      );
-      keys.push(joinKey(values));
-    }
+    frames.walk(view, start, end, 1, offsets, lengths, 1);
+    key ??= table.key.map(({ wire }, i) =>
+      keyText(wire, view, bytes, offsets[i] as number, lengths[i] as number),
+    );
   };
   await new Promise<void>((done, failed) => {
     session.onLost((error) => failed(sourceFailure(where, error)));
-    sendStatement(session, where, `SELECT ${keyColumns(table)} ${rest}`, {
+    sendStatement(session, where, sql, {
       described() {},
       segment: take,
       ready(error) {
@@ -45,5 +40,5 @@ export async function askKeys(session: Session, table: CatalogTable, rest: strin
       },
     });
   });
-  return keys;
+  return key;
 }

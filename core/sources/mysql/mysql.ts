@@ -89,8 +89,8 @@ export function mysqlSource(options: MysqlSourceOptions): Source {
     list: (columns) => inTurn((session) => listTables(session, columns)),
     rights: (tables, account) => inTurn((session) => accountRights(session, tables, account)),
     describe: (table, wishes) => inTurn((session) => describe(session, table, wishes)),
-    measure: (table, sampleKeys) =>
-      inTurn(async (session) => measureTable(session, await planned(session, table), sampleKeys)),
+    measure: (table, sampleKeys, chunkRows = 1_000_000) =>
+      inTurn(async (session) => measureTable(session, await planned(session, table), sampleKeys, chunkRows)),
     count: (table, where = null) => inTurn((session) => countRows(session, table, where)),
     read,
     close: pool.close,

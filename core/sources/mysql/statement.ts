@@ -1,6 +1,7 @@
 /** The SQL of one short statement of a range. */
 import { TidemarkError } from '../../errors.ts';
 import { splitKey } from '../key-text.ts';
+import type { KeyValues } from '../split-keys.ts';
 import type { CatalogKeyColumn, CatalogTable } from './catalog.ts';
 import type { CatalogColumn } from './columns.ts';
 import { identifier, literal, qualified } from './literals.ts';
@@ -17,7 +18,7 @@ export const filterOf = ({ description: { where } }: CatalogTable): string =>
   where === undefined ? '' : ` AND (${where}\n)`;
 
 /** In the key's order, one way or the other. */
-export function orderBy({ key }: CatalogTable, direction: '' | ' DESC' = ''): string {
+function orderBy({ key }: CatalogTable, direction: '' | ' DESC' = ''): string {
   if (key.length === 0) return '';
   return `ORDER BY ${key.map(({ sql }) => `${sql}${direction}`).join(', ')}`;
 }
@@ -63,27 +64,34 @@ function constant({ form, text, name }: CatalogKeyColumn, value: string): string
   }
 }
 
+type Comparison = '>' | '<' | '<=' | '=';
+
 /**
- * The key against a constant one. Rows of several columns are compared column by column, written out: of
- * `(a, b) > (x, y)` neither server makes a range of its index, of `a > x OR (a = x AND b > y)` both do, for all columns.
+ * The key's first columns against constant values of them. Rows of several columns are compared column by column, written
+ * out: of `(a, b) > (x, y)` neither server makes a range of its index, of `a > x OR (a = x AND b > y)` both do, for all
+ * columns.
  */
-export function compareKey(
+function compareValues(
   { key }: Pick<CatalogTable, 'key'>,
-  operator: 'above' | 'from' | 'upTo' | 'equal',
-  text: string,
+  comparison: Comparison,
+  values: KeyValues,
 ): string {
-  const values = splitKey(text, key.length);
-  const constants = key.map((column, i) => constant(column, values[i] as string));
-  if (operator === 'equal') return key.map(({ sql }, i) => `${sql} = ${constants[i]}`).join(' AND ');
-  const sign = operator === 'upTo' ? '<' : '>';
-  const last = key.length - 1;
-  let compared = `${key[last]?.sql} ${operator === 'above' ? sign : `${sign}=`} ${constants[last]}`;
+  const columns = key.slice(0, values.length);
+  const constants = columns.map((column, i) => constant(column, values[i] as string));
+  if (comparison === '=') return columns.map(({ sql }, i) => `${sql} = ${constants[i]}`).join(' AND ');
+  const last = columns.length - 1;
+  const strict = comparison === '>' ? '>' : '<';
+  let compared = `${columns[last]?.sql} ${comparison} ${constants[last]}`;
   for (let i = last - 1; i >= 0; i--) {
-    const { sql } = key[i] as CatalogKeyColumn;
-    compared = `(${sql} ${sign} ${constants[i]} OR (${sql} = ${constants[i]} AND ${compared}))`;
+    const { sql } = columns[i] as CatalogKeyColumn;
+    compared = `(${sql} ${strict} ${constants[i]} OR (${sql} = ${constants[i]} AND ${compared}))`;
   }
   return compared;
 }
+
+/** The whole key against a constant one. */
+const compareKey = (table: CatalogTable, comparison: Comparison, text: string): string =>
+  compareValues(table, comparison, splitKey(text, table.key.length));
 
 function selected({ name, transfer, mask, constant, catalogType }: CatalogColumn): string {
   if (constant !== undefined) return literal(constant);
@@ -101,16 +109,16 @@ function selected({ name, transfer, mask, constant, catalogType }: CatalogColumn
 }
 
 /** The key's columns as they are read: what is cast to text is so here. */
-export const keyColumns = ({ key, columns }: CatalogTable): string =>
+const keyColumns = ({ key, columns }: CatalogTable): string =>
   key.map(({ at }) => selected(columns[at] as CatalogColumn)).join(', ');
 
 /** The rows with after < key ≤ upTo, in key order, at most so many; all rows of a table that has no order. */
 export function rangeQuery(table: CatalogTable, after: string | null, upTo: string, rows: number): string {
   const from = `SELECT ${table.columns.map(selected).join(', ')} ${fromTable(table)}`;
   if (table.key.length === 0) return `${from} WHERE true${filterOf(table)}`;
-  const lower = after === null ? '' : `${compareKey(table, 'above', after)} AND `;
+  const lower = after === null ? '' : `${compareKey(table, '>', after)} AND `;
   return `${from}
-    WHERE ${lower}${compareKey(table, 'upTo', upTo)}${filterOf(table)} ${orderBy(table)} LIMIT ${rows}`;
+    WHERE ${lower}${compareKey(table, '<=', upTo)}${filterOf(table)} ${orderBy(table)} LIMIT ${rows}`;
 }
 
 /**
@@ -125,6 +133,29 @@ export function checkQuery(table: CatalogTable, after: string | null): string {
   const repeated =
     after === null || table.key.length === 0
       ? 'NULL'
-      : `(SELECT 'twice' ${fromTable(table)} WHERE ${compareKey(table, 'equal', after)}${filterOf(table)} LIMIT 1 OFFSET 1)`;
+      : `(SELECT 'twice' ${fromTable(table)} WHERE ${compareKey(table, '=', after)}${filterOf(table)} LIMIT 1 OFFSET 1)`;
   return `SELECT (${created}), ${repeated}`;
 }
+
+const keysWithin = (table: CatalogTable, after: KeyValues | null, upTo: KeyValues): string => {
+  const lower = after === null ? '' : `${compareValues(table, '>', after)} AND `;
+  return `${fromTable(table)} WHERE ${lower}${compareValues(table, '<=', upTo)}`;
+};
+
+/** Single keys by their index. All of the table's: with a condition, the least that fulfils it may be far from the first. */
+export const keyQueries = {
+  least: (table: CatalogTable): string =>
+    `SELECT ${keyColumns(table)} ${fromTable(table)} ${orderBy(table)} LIMIT 1`,
+  greatest: (table: CatalogTable): string =>
+    `SELECT ${keyColumns(table)} ${fromTable(table)} ${orderBy(table, ' DESC')} LIMIT 1`,
+  /** The least with after < key ≤ upTo. */
+  firstAfter: (table: CatalogTable, after: KeyValues, upTo: KeyValues): string =>
+    `SELECT ${keyColumns(table)} ${keysWithin(table, after, upTo)} ${orderBy(table)} LIMIT 1`,
+  /** The greatest with after < key ≤ upTo and key < probe, which may be the beginning of keys. */
+  lastBefore: (table: CatalogTable, probe: KeyValues, after: KeyValues | null, upTo: KeyValues): string =>
+    `SELECT ${keyColumns(table)} ${keysWithin(table, after, upTo)} AND ${compareValues(table, '<', probe)}
+    ${orderBy(table, ' DESC')} LIMIT 1`,
+  /** Not to be run: what the optimizer says of it is the estimate. */
+  all: (table: CatalogTable, after: KeyValues | null, upTo: KeyValues): string =>
+    `SELECT 1 ${keysWithin(table, after, upTo)}`,
+};

@@ -78,6 +78,8 @@ test('the tables that there are when a run begins are its tables, whoever goes o
   expect(adopted.run).toBe(first.run);
   expect(adopted.tables).toEqual(first.tables);
   expect(adopted.orders).toEqual(first.orders);
+  const heads = await embedded.ledger.tableHeads(sync);
+  expect(heads.map(({ table }) => table)).toEqual(first.tables);
   const fresh = await planned({ execution: 'E3', over: true, fresh: true });
   expect(fresh.tables).toEqual(['public.a', 'public.a_new', 'public.b']);
 });

@@ -33,7 +33,7 @@ export async function readEagerlyFromMysql(url: string, query: string): Promise<
   const { stream } = connection as unknown as { stream: Duplex };
   const execute = await prepared(connection, stream, query);
   let bytes = 0;
-  let tail = Buffer.alloc(0);
+  let tail: Buffer = Buffer.alloc(0);
   await new Promise<void>((done, failed) => {
     stream.on('error', failed).on('data', (data: Buffer) => {
       bytes += data.length;
@@ -68,7 +68,7 @@ export async function readLazilyFromMysql(url: string, query: string): Promise<n
   const connection = mysql.createConnection({ user: username, database: pathname.slice(1), stream: socket });
   const execute = await prepared(connection, socket, query);
   let bytes = 0;
-  let tail = Buffer.alloc(0);
+  let tail: Buffer = Buffer.alloc(0);
   await new Promise<void>((done) => {
     handler = (data) => {
       bytes += data.length;

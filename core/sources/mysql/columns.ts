@@ -1,6 +1,6 @@
 /** The columns of a table, as the server's information_schema knows them, and what becomes of each. */
 import type { SourceColumn, TableName, TableWishes } from '../source.ts';
-import { constantColumn } from '../table-wishes.ts';
+import { constantColumn, maskOf } from '../table-wishes.ts';
 import type { Session } from './connect.ts';
 import { identifier, literal, qualified } from './literals.ts';
 import { type CatalogType, mapMasked, mapType, type Wire } from './type-map.ts';
@@ -48,7 +48,7 @@ export async function readColumns(
       ...{ name: (type as string).toLowerCase(), full: full as string },
       ...{ precision: Number(precision), scale: Number(scale), isJson: isJson.has(name as string) },
     };
-    const masked = mask[name as string];
+    const masked = maskOf({ mask }, name as string);
     const mapping =
       masked === undefined
         ? mapType(catalogType, asText.includes(name as string))

@@ -1,3 +1,4 @@
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { mysqlSource } from '../../../../core/sources/mysql/mysql.ts';
@@ -110,6 +111,54 @@ describe.skipIf(noMariadb)('interruptions', () => {
     await through.close();
     await gate.stop();
   });
+
+  test('cut off at any byte of what the server says, from its first: an error that passes, or all rows', async () => {
+    /** what the server may still say through the gate */
+    let left = 0;
+    const gate = createServer((near) => {
+      const far = connect(db.port, '127.0.0.1');
+      const end = (): void => {
+        near.destroy();
+        far.destroy();
+      };
+      near
+        .on('data', (data) => far.write(data))
+        .on('error', end)
+        .on('close', end);
+      far.on('error', end).on('close', end);
+      far.on('data', (data) => {
+        near.write(data.subarray(0, left));
+        left -= data.length;
+        if (left <= 0) near.end();
+      });
+    });
+    await new Promise<void>((done) => gate.listen(0, '127.0.0.1', done));
+    const { port } = gate.address() as AddressInfo;
+    const url = db.urlFor({ user: 'reader', password: 'word', port, parameters: { 'ssl-mode': 'DISABLED' } });
+    const range = { after: null, upTo: '200' };
+    const each = { ...limits, statementRows: 60, batchRows: 25 };
+    let whole = 0;
+    const places = Array.from({ length: 150 }, (_, i) => 1 + i * 17).concat([
+      4_000, 8_000, 16_000, 24_000, 1e6,
+    ]);
+    for (const bytes of places) {
+      left = bytes;
+      const through = mysqlSource({ url });
+      const seen: number[] = [];
+      try {
+        for await (const batch of through.read(table, range, each)) seen.push(...ids(batch));
+        whole++;
+        expect(seen).toHaveLength(200);
+      } catch (error) {
+        expect([bytes, error]).toMatchObject([bytes, { code: 'SourceUnavailable', kind: 'transient' }]);
+      }
+      expect(seen).toEqual(Array.from({ length: seen.length }, (_, i) => i + 1));
+      await through.close();
+    }
+    expect(whole).toBeGreaterThan(0);
+    expect(whole).toBeLessThan(places.length / 2);
+    await new Promise((done) => gate.close(done));
+  }, 60_000);
 
   test('a server that says nothing any more: taken for dead', async () => {
     const gate = await tcpGate(db.port);

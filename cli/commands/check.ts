@@ -13,11 +13,13 @@ import { previewRun } from '../../core/plan/preview.ts';
 import type { TablePlan } from '../../core/plan/table-plan.ts';
 import { catalogOf } from '../../core/publish/catalogs/catalog-of.ts';
 import { type NamedSources, openSources } from '../../core/sources/named-sources.ts';
+import { type AccountRights, accountRights } from '../account-rights.ts';
 import type { Answer, Context } from '../context.ts';
 import { exitCodes, problemLines, shownError } from '../errors.ts';
 import { isAlive } from '../executions.ts';
 import { keyWords } from '../key-words.ts';
 import { again, commandsHere, nextStepHere } from '../next-steps.ts';
+import { printable } from '../printable.ts';
 import { bytes, count, counted } from '../quantities.ts';
 import { definitionText } from '../read-definition.ts';
 import type { Style } from '../terminal.ts';
@@ -33,6 +35,8 @@ export type Finding = {
   readonly text: string;
   readonly code: string | null;
   readonly next: string | null;
+  /** statements that make an account with just enough rights */
+  readonly grants?: readonly string[];
 };
 
 const good = (about: Finding['about'], name: string | null, text: string): Finding => ({
@@ -119,6 +123,14 @@ function definedWords({ tables }: Definition): string {
   return `${named === 0 ? '' : `${counted(named, 'table')} and `}${counted(patterns, 'pattern')}`;
 }
 
+function rightsFinding({ source, beyond, grants }: AccountRights): Finding {
+  const account = source === null ? 'its account' : `the account of ${source}`;
+  if (beyond.length === 0)
+    return { ...good('database', null, `${account} may read the tables, and no more`), grants };
+  const text = `${account} may do more than read these tables: it ${beyond.join('; it ')}`;
+  return { ...remark('database', null, text), grants };
+}
+
 /** One of `sources`: what is wrong with it concerns the tables that come from it. */
 async function checkOther(sources: NamedSources, name: string): Promise<Finding> {
   try {
@@ -143,16 +155,21 @@ async function checkSource(
     for (const name of Object.keys(definition.sources)) findings.push(await checkOther(sources, name));
     const preview = await previewRun(sources, definition);
     tables = preview.tables.filter((name) => !preview.empty.has(name));
+    const plans = new Map<string, TablePlan | null>(tables.map((name) => [name, null]));
     findings.push(...preview.notes.map((note) => remark('definition', null, note)));
     for (const name of preview.tables) {
       try {
-        findings.push(...tableFindings(name, await preview.plan(name)));
+        const planned = await preview.plan(name);
+        plans.set(name, planned);
+        findings.push(...tableFindings(name, planned));
       } catch (error) {
         findings.push(bad('table', name, error));
         // without the database, every other table would say the same
         if (error instanceof TidemarkError && error.code === 'SourceUnavailable') break;
       }
     }
+    if (plans.size > 0)
+      findings.push(...(await accountRights(sources, definition, plans)).map(rightsFinding));
   } catch (error) {
     findings.push(bad('database', null, error));
   } finally {
@@ -300,9 +317,16 @@ function answerOf(context: Context, found: readonly Finding[]): Answer {
   };
 }
 
-function findingLines({ about, result, name, text, code, next }: Finding, { paint, width }: Style): string[] {
+function findingLines(
+  { about, result, name, text, code, next, grants }: Finding,
+  { paint, width }: Style,
+): string[] {
   const mark = { good: paint.good('✓'), bad: paint.bad('✗'), note: paint.warning('!') }[result];
   const label = about === 'table' ? `${name}: ` : about === 'database' ? 'database: ' : '';
   const message = `${label}${code ? `${code}: ` : ''}${text}`;
-  return problemLines(mark, { code: null, message, next }, width);
+  const lines = problemLines(mark, { code: null, message, next }, width);
+  // as they stand: to be copied from the screen
+  if (result === 'note' && grants !== undefined)
+    lines.push('  an account that may do just that:', ...grants.map((sql) => `    ${printable(sql)}`));
+  return lines;
 }

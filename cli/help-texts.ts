@@ -12,6 +12,7 @@ export const helpTexts = {
     description: 'Copies database tables to Parquet on S3, exactly once, and carries on after any crash.',
     after: `
 The usual sequence:
+  $ npx tidemark init       write tidemark.yaml from the database in $DATABASE_URL
   $ npx tidemark check      is everything there that a run needs?
   $ npx tidemark plan       what would be copied, in how many chunks?
   $ npx tidemark run        copy; after a crash: the same again, it copies only the rest
@@ -32,10 +33,19 @@ Exit codes:
   75  busy: another execution works on the sync, or another process on the
       folder of --home (also with another sync)`,
   },
+  init: {
+    summary: 'write a definition of what a live database has',
+    description:
+      'Looks at a live database, and writes a definition with all of its tables: how large each is, by which key it would be copied and why, and, commented out, what cannot be copied as it is. The address is not written into it. A file that is there is not overwritten.',
+    after: `
+Examples:
+  $ npx tidemark init                     # of $DATABASE_URL
+  $ npx tidemark init mysql://me@db.example/shop --config shop.yaml`,
+  },
   check: {
     summary: 'find everything that a run would trip over',
     description:
-      'Finds everything that a run would trip over, all at once: the definition, the environment, the database, every table (also those that patterns take) with its key and types, the embedded cloud’s folder; with --cloud aws whether the sync is deployed. The database is reached from here.',
+      'Finds everything that a run would trip over, all at once: the definition, the environment, the database, every table (also those that patterns take) with its key and types, the embedded cloud’s folder; what the database’s account may do beyond reading these tables, with the statements for an account that may do just that; with --cloud aws whether the sync is deployed. The database is reached from here.',
     after: `
 Examples:
   $ npx tidemark check

@@ -10,6 +10,8 @@ const helpWidth = (columns: number | undefined): number => Math.min(100, Math.ma
 
 async function answerTo(wish: Exclude<Wish, { command: 'sample' }>, context: Context): Promise<Answer> {
   switch (wish.command) {
+    case 'init':
+      return (await import('./commands/init.ts')).init(context, wish.url);
     case 'check':
       return (await import('./commands/check.ts')).check(context);
     case 'plan':

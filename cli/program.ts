@@ -6,6 +6,7 @@ import { helpTexts } from './help-texts.ts';
 
 /** What the user wants, read off the command line. */
 export type Wish =
+  | { readonly command: 'init'; readonly url: string | null }
   | { readonly command: 'check' }
   | { readonly command: 'plan'; readonly chunks: boolean }
   | { readonly command: 'run'; readonly fresh: boolean; readonly count: boolean }
@@ -74,6 +75,9 @@ function grammar(width: number, write: Write, wish: (wish: Wish) => void): Comma
       .helpOption('-h, --help', 'show this')
       .addHelpText('after', text.after);
 
+  command('init', helpTexts.init)
+    .argument('[url]', 'the database’s address (default: $DATABASE_URL)')
+    .action((url: string | undefined) => wish({ command: 'init', url: url ?? null }));
   command('check', helpTexts.check).action(() => wish({ command: 'check' }));
   command('plan', helpTexts.plan)
     .option('--chunks', 'list every chunk with its key range')

@@ -22,7 +22,7 @@ export const noMariadb = givenUrl === undefined && binary === undefined;
 
 if (noMariadb) {
   const what =
-    'no mariadbd here: the tests of core/sources/mysql need test/support/install-mariadb.sh (Debian, as root), or $TIDEMARK_TEST_MYSQL_URL';
+    'no mariadbd here: the tests of core/sources/mysql need test/support/install-servers.sh (Debian, as root), or $TIDEMARK_TEST_MYSQL_URL';
   if (process.env.CI === 'true') throw new Error(what);
   console.warn(`\n*** SKIPPED: ${what} ***\n`);
 }

@@ -312,6 +312,10 @@ describe.skipIf(noMariadb)('the catalog', () => {
     beforeAll(async () => {
       await db.sql(`CREATE USER poor@'%' IDENTIFIED BY 'p@ss/word';
         CREATE TABLE denied (id int PRIMARY KEY);
+        CREATE TABLE behind (id int PRIMARY KEY, v int);
+        INSERT INTO behind VALUES (1, 10), (2, 20);
+        CREATE VIEW before_it AS SELECT id, v FROM behind;
+        GRANT SELECT ON ${db.database}.before_it TO poor@'%';
         CREATE TABLE partly (id int PRIMARY KEY, open int, secret int);
         GRANT SELECT (id, open) ON ${db.database}.partly TO poor@'%';
         CREATE TABLE granted (id int PRIMARY KEY, j json);
@@ -338,6 +342,14 @@ describe.skipIf(noMariadb)('the catalog', () => {
       expect(rows).toEqual([['1', '{}']]);
       expect(table.columns[1]?.type).toEqual({ kind: 'json' });
       expect((await poor.identify()).identity).toBe((await source.identify()).identity);
+    });
+
+    test('a view, without a right on what lies behind it', async () => {
+      const { rows } = await copyTable(poor, db.database, 'before_it', { key: ['id'] });
+      expect(rows).toEqual([
+        ['1', '10'],
+        ['2', '20'],
+      ]);
     });
 
     test('rights that are taken away between plan and read', async () => {

@@ -2,6 +2,7 @@ import { formatTableName } from '../definition/table-name.ts';
 import { TidemarkError } from '../errors.ts';
 import type { Format } from '../formats/format.ts';
 import type { PartitionField } from '../formats/partition/partition.ts';
+import { wholeBytesMax } from '../sources/in-one-piece.ts';
 import type { KeyRange, ReadLimits, Source, TableDescription } from '../sources/source.ts';
 import { type EncodedPartFile, partEncoder } from './part-encoder.ts';
 
@@ -22,9 +23,6 @@ export type PartLimits = {
   readonly partBytes: number;
   readonly partSeconds: number;
 };
-
-/** A part is held in memory: what a table may have that becomes a single one. */
-const wholeBytesMax = 512 * 1024 * 1024;
 
 /**
  * Reads a range and cuts it into parts. A part is closed by rows, by the size of its files or by time, always between

@@ -61,6 +61,8 @@ export type SessionSettings = { readonly statementTimeoutMs: number; readonly si
 
 /** The kernel asks a peer that is silent for so long whether it is still there, also where we set no limit. */
 const keepAliveMs = 30_000;
+/** Whoever holds a table for long must not hold back those that are planned after it. */
+const lockSecondsMax = 10;
 /** How long the server waits for us to read on, in the middle of an answer. */
 const writeTimeoutSeconds = 3_600;
 
@@ -76,7 +78,7 @@ function settings({ family }: Server, statementTimeoutMs: number): string[] {
     'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, READ ONLY',
     `SET autocommit = 1, time_zone = '+00:00', sql_mode = 'ALLOW_INVALID_DATES', sql_select_limit = DEFAULT,
       sql_big_selects = 1, sql_auto_is_null = 0, optimizer_switch = '${switches.join(',')}',
-      lock_wait_timeout = ${Math.max(1, Math.ceil(seconds))},
+      lock_wait_timeout = ${Math.max(1, Math.ceil(Math.min(seconds, lockSecondsMax)))},
       net_write_timeout = ${writeTimeoutSeconds}, wait_timeout = 28800`,
     family === 'MariaDB'
       ? `SET max_statement_time = ${seconds}`

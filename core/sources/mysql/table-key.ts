@@ -1,5 +1,6 @@
 /** By what a table is read: columns that are unique, never NULL, and that an index walks in order; or what takes their place. */
 import { TidemarkError } from '../../errors.ts';
+import { tooLargeWithoutKey, wholeBytesMax } from '../in-one-piece.ts';
 import type { Key } from '../source.ts';
 import type { CatalogColumn } from './columns.ts';
 import type { Relation } from './relation.ts';
@@ -22,9 +23,6 @@ export type KeyedTable = {
   readonly columns: readonly CatalogColumn[];
   readonly indexes: readonly UniqueIndex[];
 };
-
-/** A table without a key is read by one statement, into one part: more than this would not fit an invocation. */
-export const keylessBytesMax = 512 * 1024 * 1024;
 
 /**
  * @param named the columns that the definition names; null: the primary key, else another unique index whose columns
@@ -115,11 +113,7 @@ function withoutKey(table: KeyedTable): ChosenKey {
       'KeyMissing',
       `${where} is a view, and has no key of its own: \`key:\` has to name columns that are unique together`,
     );
-  if (relation.bytes > keylessBytesMax)
-    throw new TidemarkError(
-      'KeyMissing',
-      `${where} has no key, and about ${Math.ceil(relation.bytes / 2 ** 20)} MiB: without a key it would be read by one statement into one file, and more than ${keylessBytesMax / 2 ** 20} MiB do not fit${hints(table)}`,
-    );
+  if (relation.bytes > wholeBytesMax) throw tooLargeWithoutKey(where, relation.bytes, hints(table));
   return { by: 'nothing' };
 }
 

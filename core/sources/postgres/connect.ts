@@ -60,12 +60,16 @@ export type SessionSettings = { readonly statementTimeoutMs: number; readonly si
 /** The kernel asks a peer that is silent for so long whether it is still there, also where we set no limit. */
 const keepAliveMs = 30_000;
 
+const lockMsMax = 10_000;
+
 /**
  * What every message begins with: text that reads back as exactly the same value, errors instead of hidden
  * rows, plans that walk the key's index (never sort, never in parallel, never compiled first).
  */
 const settings = (statementTimeoutMs: number): Readonly<Record<string, string>> => ({
   statement_timeout: String(statementTimeoutMs),
+  // whoever holds a table for long must not hold back those that are planned after it
+  lock_timeout: String(Math.min(statementTimeoutMs, lockMsMax)),
   transaction_read_only: 'on',
   row_security: 'off',
   search_path: '',

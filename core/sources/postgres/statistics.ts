@@ -1,6 +1,7 @@
 /** What the planner asks for: sizes, the ends of the index, and a sample of pages. */
 import { formatTableName } from '../../definition/table-name.ts';
 import { TidemarkError } from '../../errors.ts';
+import { tooLargeWithoutKey, wholeBytesMax } from '../in-one-piece.ts';
 import { joinKey } from '../key-text.ts';
 import type { TableStatistics } from '../source.ts';
 import type { CatalogTable } from './catalog.ts';
@@ -26,6 +27,8 @@ export async function measureTable(
   const sizes = await measureSizes(session, table);
   switch (table.description.key.by) {
     case 'nothing':
+      if (sizes.bytes > wholeBytesMax)
+        throw tooLargeWithoutKey(formatTableName(table.description), sizes.bytes);
       return { ...sizesOnly(table, sizes), min: '', max: '', sample: [] };
     case 'place':
       return measurePlaces(table, sizes, sampleKeys);

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { wholeBytesMax } from '../../../../core/sources/in-one-piece.ts';
 import { mysqlSource } from '../../../../core/sources/mysql/mysql.ts';
-import { chooseKey, keylessBytesMax } from '../../../../core/sources/mysql/table-key.ts';
+import { chooseKey } from '../../../../core/sources/mysql/table-key.ts';
 import type { Source, TableWishes } from '../../../../core/sources/source.ts';
 import { noMariadb, type TestMariadb, testMariadb } from '../../../support/mariadb.ts';
 import { copyTable, readWhole } from './reading.ts';
@@ -12,12 +13,12 @@ test('a table without a key: refused, with what to do, where one statement would
     columns: [],
     indexes: [],
   });
-  expect(chooseKey(table(keylessBytesMax), null, null)).toEqual({ by: 'nothing' });
-  expect(() => chooseKey(table(keylessBytesMax + 1), null, null)).toThrow(
+  expect(chooseKey(table(wholeBytesMax), null, null)).toEqual({ by: 'nothing' });
+  expect(() => chooseKey(table(wholeBytesMax + 1), null, null)).toThrow(
     'shop.events has no key, and about 513 MiB: without a key it would be read by one statement into one file, and more than 512 MiB do not fit',
   );
   // of a run that is under way, it was planned so
-  expect(chooseKey(table(keylessBytesMax + 1), null, 'nothing')).toEqual({ by: 'nothing' });
+  expect(chooseKey(table(wholeBytesMax + 1), null, 'nothing')).toEqual({ by: 'nothing' });
 });
 
 describe.skipIf(noMariadb)('the catalog', () => {

@@ -17,7 +17,7 @@ import { type AccountRights, accountRights } from '../account-rights.ts';
 import type { Answer, Context } from '../context.ts';
 import { exitCodes, problemLines, shownError } from '../errors.ts';
 import { isAlive } from '../executions.ts';
-import { keyWords } from '../key-words.ts';
+import { plannedKeyWords } from '../key-words.ts';
 import { again, commandsHere, nextStepHere } from '../next-steps.ts';
 import { printable } from '../printable.ts';
 import { bytes, count, counted } from '../quantities.ts';
@@ -178,14 +178,15 @@ async function checkSource(
   return { findings, tables };
 }
 
-function tableFindings(name: string, { description, rows, bytes: size }: TablePlan): Finding[] {
-  const { key, columns, notes } = description;
+function tableFindings(name: string, plan: TablePlan): Finding[] {
+  const { rows, bytes: size } = plan;
+  const { columns, notes } = plan.description;
   const types = columns.map((column) => `${column.name} ${column.sourceType} → ${typeWords(column.type)}`);
   return [
     good(
       'table',
       name,
-      `about ${count(rows)} rows, ${bytes(size)}; key ${keyWords(key)}; ${counted(columns.length, 'column')}: ${types.join(', ')}`,
+      `about ${count(rows)} rows, ${bytes(size)}; key ${plannedKeyWords(plan)}; ${counted(columns.length, 'column')}: ${types.join(', ')}`,
     ),
     ...notes.map((note) => remark('table', name, note)),
   ];

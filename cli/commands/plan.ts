@@ -6,7 +6,7 @@ import { openSources } from '../../core/sources/named-sources.ts';
 import type { SourceColumn } from '../../core/sources/source.ts';
 import type { Answer, Context } from '../context.ts';
 import { exitCodes, problemLines, type ShownError } from '../errors.ts';
-import { keyWords } from '../key-words.ts';
+import { plannedKeyWords } from '../key-words.ts';
 import { type LayoutColumn, layOut } from '../layout.ts';
 import { shownErrorHere } from '../next-steps.ts';
 import { printable, wrapped } from '../printable.ts';
@@ -86,7 +86,7 @@ export async function plan(context: Context, options: { readonly chunks: boolean
           { text: plan ? bytes(plan.bytes) : '—' },
           { text: plan ? count(Math.max(1, plan.chunks.length)) : '—' },
           plan
-            ? { text: keyWords(plan.description.key) }
+            ? { text: plannedKeyWords(plan) }
             : { text: 'cannot be copied: see below', paint: style.paint.bad },
         ]),
         style.width,

@@ -1,6 +1,7 @@
 /** A session that brings the rows of a table by prepared statements. */
 import { formatTableName } from '../../definition/table-name.ts';
 import { TidemarkError } from '../../errors.ts';
+import { wholeStatementMs } from '../in-one-piece.ts';
 import type { RowConnection } from '../reading/statement-queue.ts';
 import { type CatalogTable, tableIdentity } from './catalog.ts';
 import { type Session, withinMs } from './connect.ts';
@@ -11,9 +12,6 @@ import { checkQuery, rangeQuery } from './statement.ts';
 import { codesOf } from './type-map.ts';
 
 export type TableConnection = RowConnection & { readonly session: Session };
-
-/** The only statement of a table without a key waits for whoever encodes its rows: almost an invocation long. */
-const keylessMs = 840_000;
 
 /** What the first statement of a read says of its columns: the later ones have to say the same. */
 export type FirstDescribed = { columns: readonly DescribedColumn[] | null };
@@ -28,7 +26,7 @@ export function tableConnection(
   const where = formatTableName(table.description);
   const statement = (after: string | null, rows: number): string => {
     const sql = rangeQuery(table, after, upTo, rows);
-    return table.key.length === 0 ? withinMs(session.server, keylessMs, sql) : sql;
+    return table.key.length === 0 ? withinMs(session.server, wholeStatementMs, sql) : sql;
   };
   return {
     session,

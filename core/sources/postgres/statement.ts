@@ -1,4 +1,5 @@
 /** The SQL of one short statement of a range. */
+import { wholeStatementMs } from '../in-one-piece.ts';
 import { splitKey } from '../key-text.ts';
 import type { CatalogKeyColumn, CatalogTable } from './catalog.ts';
 import type { CatalogColumn } from './columns.ts';
@@ -100,7 +101,8 @@ export function copyRange(table: CatalogTable, after: string | null, upTo: strin
   const second = isRepeatable
     ? `WHERE ${compareKey(table, 'equal', after)}${filterOf(table)} LIMIT 1 OFFSET 1`
     : 'LIMIT 0';
-  return `SELECT ${columns} ${fromTable(table)} ${second};
+  const limit = table.key.length === 0 ? `SET LOCAL statement_timeout = ${wholeStatementMs};` : '';
+  return `${limit}SELECT ${columns} ${fromTable(table)} ${second};
     ${collationQuery(table)}
     COPY (${rangeQuery(table, after, upTo, rows)}) TO STDOUT (FORMAT binary)`;
 }

@@ -176,6 +176,7 @@ const asInDictionaries = printable
 export function textScale(order: 'codes' | 'dictionary'): KeyScale {
   const alphabet = order === 'codes' ? byCode : asInDictionaries;
   // 0 is the end of a text; a character from elsewhere comes after those that are known
+  const elsewhere = order === 'codes' ? '\x7f' : '~';
   const base = alphabet.length + 2;
   const digit = (character: string): number => {
     const place = alphabet.indexOf(character);
@@ -203,7 +204,7 @@ export function textScale(order: 'codes' | 'dictionary'): KeyScale {
       const ended = found.indexOf(0);
       const text = found
         .slice(0, ended < 0 ? found.length : ended)
-        .map((place) => alphabet[place - 1] ?? '~');
+        .map((place) => alphabet[place - 1] ?? elsewhere);
       const middle = `${prefix}${text.join('')}`;
       return middle === first ? null : middle;
     },

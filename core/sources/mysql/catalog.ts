@@ -63,6 +63,7 @@ export async function readCatalog(
   // of a run that is under way, the statements themselves are refused, if it still concerns them
   if (planned === null && closed.length > 0)
     throw new TidemarkError('TableDenied', `${where}: no SELECT right on ${closed.join(', ')}`);
+  if (planned === null && wishes.columns === null) await checkAllSeen(session, name, all, denied);
   if (planned === null && wishes.where !== null) await checkWhere(session, name, wishes.where);
 
   const wanted = new Set(columns.map((column) => column.name));
@@ -106,6 +107,29 @@ export async function readCatalog(
  */
 export const tableIdentity = ({ schema, table }: TableName, { created }: Pick<Relation, 'created'>): string =>
   `${formatTableName({ schema, table })}${created === null ? '' : `, of ${created}`}`;
+
+/**
+ * The server hides columns on which a user has no right at all: without this they would be left out silently.
+ * @throws TidemarkError TableDenied
+ */
+async function checkAllSeen(
+  session: Session,
+  name: TableName,
+  seen: readonly CatalogColumn[],
+  denied: ReadonlySet<string>,
+): Promise<void> {
+  // one that is seen, and may not be read, is named by itself
+  if (denied.size > 0) return;
+  const where = formatTableName(name);
+  const sql = `SELECT * FROM ${qualified(name.schema, name.table)} LIMIT 0`;
+  await session.query(where, sql).catch((error) => {
+    if (!(error instanceof TidemarkError) || error.code !== 'TableDenied') throw error;
+    throw new TidemarkError(
+      'TableDenied',
+      `${where}: it has columns that this user may not see, besides ${seen.map((column) => column.name).join(', ')}; to copy just these, name them under \`columns:\``,
+    );
+  });
+}
 
 /**
  * The condition has to be one expression: closed brackets or a UNION in it would change the meaning of what stands

@@ -333,8 +333,12 @@ describe.skipIf(noMariadb)('the catalog', () => {
       await expect(poor.describe(named('denied'))).rejects.toMatchObject({ code: 'TableMissing' });
     });
 
-    test('on some columns: only these', async () => {
-      const { columns } = await poor.describe(named('partly'));
+    test('on some columns: these, where they are named; others would be left out silently', async () => {
+      await expect(poor.describe(named('partly'))).rejects.toMatchObject({
+        code: 'TableDenied',
+        message: expect.stringContaining('it has columns that this user may not see, besides id, open'),
+      });
+      const { columns } = await poor.describe(named('partly'), { columns: ['id', 'open'] });
       expect(columns.map(({ name }) => name)).toEqual(['id', 'open']);
     });
 

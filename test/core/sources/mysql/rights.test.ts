@@ -69,6 +69,12 @@ describe.skipIf(noMariadb)('accounts and what they see', () => {
     let rows = 0;
     for await (const batch of source.read(table, { after: null, upTo: '9' }, limits)) rows += batch.rows;
     expect(rows).toBe(1);
+    await expect(source.describe(orders)).rejects.toMatchObject({
+      code: 'TableDenied',
+      message: expect.stringMatching(
+        /orders: it has columns that this user may not see, besides id, price; .*`columns:`/,
+      ),
+    });
     await source.close();
   });
 

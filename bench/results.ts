@@ -16,7 +16,7 @@ export type Results = {
 };
 
 export const descriptionOf: Readonly<Record<string, string>> = {
-  'read and discarded': 'reading the COPY and discarding it: **the limit**',
+  'read and discarded': 'reading the rows and discarding them: **the limit**',
   'read lazily and discarded': 'the same, reading less often: the strict limit',
   'one chunk': '**one chunk function**, to Parquet on S3',
   'one chunk, other checkout': 'one chunk function of the other checkout',

@@ -146,8 +146,8 @@ test('tidemark run, killed while rows come from PostgreSQL, goes on when it is r
     url.port = String(proxy.port);
     const running = run({ DATABASE_URL: url.href });
     await new Promise<void>((met) => {
-      proxy.onRequest = ({ isCopy }, _number, when) => {
-        if (isCopy && when === moment) met();
+      proxy.onRequest = ({ bringsRows }, _number, when) => {
+        if (bringsRows && when === moment) met();
       };
     });
     running.killGroup();

@@ -1,11 +1,9 @@
 /** A real PostgreSQL behind a proxy that breaks the connection at every request; see source-cases.ts. */
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, test } from 'vitest';
 import { type TestPostgres, testPostgres } from '../../support/postgres.ts';
-import { newTally } from './audit.ts';
 import { type MatrixCloud, memoryCloud } from './cloud.ts';
-import { say, spotless } from './report.ts';
-import { runSourceCases, sourceCases, sourceThrough } from './source-cases.ts';
-import { stagesOfRun } from './stages.ts';
+import { everyRequestBroken } from './source-cases.ts';
+import { postgresKind } from './source-kinds.ts';
 import { rowsOfSnapshot, tables } from './world.ts';
 
 let postgres: TestPostgres;
@@ -36,16 +34,5 @@ async function makeDatabase(snapshot: number): Promise<void> {
 }
 
 test('however the connection to PostgreSQL breaks, at every request, every row is published once', async () => {
-  const direct = sourceThrough(postgres.url, Number(new URL(postgres.url).port));
-  const stages = (await stagesOfRun(cloud, direct)).filter(({ name }) => name !== 'publish');
-  const cases = await sourceCases(postgres.url, stages);
-  const requests = new Set(cases.map(({ stage, at }) => `${stage.name} ${at}`)).size;
-  expect(cases.filter(({ fault }) => fault === 'cut after the first row').length).toBeGreaterThanOrEqual(2);
-  expect(requests).toBeGreaterThan(30);
-  expect(cases.length).toBeGreaterThan(requests * 5);
-  const tally = newTally();
-  const wrong = await runSourceCases(postgres.url, cases, tally);
-  say(`faults of PostgreSQL, at ${requests} requests`, tally);
-  expect(wrong).toEqual([]);
-  expect(tally).toEqual(spotless(tally));
+  await everyRequestBroken(postgresKind(postgres.url), cloud);
 }, 1_200_000);

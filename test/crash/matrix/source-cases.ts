@@ -1,59 +1,60 @@
-/** Every request to PostgreSQL × every way in which its connection can fail. */
+/** Every request to a database × every way in which its connection can fail. */
+import { expect } from 'vitest';
 import { inParallel } from '../../../core/parallel.ts';
-import { postgresSource } from '../../../core/sources/postgres/postgres.ts';
-import {
-  type PostgresFault,
-  type PostgresProxy,
-  type PostgresRequest,
-  postgresProxy,
-} from '../../support/postgres-proxy.ts';
-import { faultsOf, type Tally } from './audit.ts';
+import type { SourceFault, SourceProxy, SourceRequest } from '../../support/source-proxy.ts';
+import { faultsOf, newTally, type Tally } from './audit.ts';
+import type { MatrixCloud } from './cloud.ts';
 import { isTransient } from './fault.ts';
 import { afterwards, nextRun, withinLimit } from './fault-cases.ts';
-import { begin, type Stage } from './stages.ts';
-import { answered, fromPlan, redriven, type SourceOf, type World } from './world.ts';
+import { say, spotless } from './report.ts';
+import type { SourceKind } from './source-kinds.ts';
+import { begin, type Stage, stagesOfRun } from './stages.ts';
+import { answered, fromPlan, redriven, type World } from './world.ts';
 
-const faults: readonly { readonly fault: PostgresFault; appliesTo(request: PostgresRequest): boolean }[] = [
-  { fault: 'cut before', appliesTo: () => true },
-  { fault: 'cut after', appliesTo: () => true },
-  { fault: 'cut in the middle', appliesTo: () => true },
-  { fault: 'cut after the first row', appliesTo: ({ isCopy }) => isCopy },
-  { fault: 'silent', appliesTo: () => true },
-  { fault: 'time limit', appliesTo: ({ text }) => text !== 'password' },
-  { fault: 'shut down', appliesTo: () => true },
-  { fault: 'too many', appliesTo: ({ text }) => text === 'startup' },
+const faults: readonly SourceFault[] = [
+  'cut before',
+  'cut after',
+  'cut in the middle',
+  'cut after the first row',
+  'silent',
+  'time limit',
+  'shut down',
+  'too many',
 ];
+
+function applies(fault: SourceFault, { text, bringsRows }: SourceRequest, kind: SourceKind): boolean {
+  switch (fault) {
+    case 'cut after the first row':
+      return bringsRows;
+    case 'time limit':
+      return !kind.timeless.includes(text);
+    case 'too many':
+      return text === 'startup';
+    default:
+      return true;
+  }
+}
 
 /** An attempt that will meet silence does not wait for it as long as the product does. */
 const silenceMsMax = 1_500;
 
-/** @param url of the server; each snapshot has a database of its own there: `snapshot2` */
-export function sourceThrough(url: string, port: number, options: { silenceMsMax?: number } = {}): SourceOf {
-  return (snapshot) => {
-    const proxied = new URL(url);
-    proxied.port = String(port);
-    proxied.pathname = `/snapshot${snapshot()}`;
-    return postgresSource({ url: proxied.href, ...options });
-  };
-}
-
-export type SourceCase = {
+type SourceCase = {
   readonly stage: Stage;
   readonly at: number;
-  readonly request: PostgresRequest;
-  readonly fault: PostgresFault;
+  readonly request: SourceRequest;
+  readonly fault: SourceFault;
 };
 
 const titleOf = ({ stage, at, request, fault }: SourceCase): string =>
   `${stage.name}, request ${at} (${request.text.replace(/\s+/g, ' ').slice(0, 60)}): ${fault}`;
 
 async function withProxy<T>(
-  url: string,
+  kind: SourceKind,
   world: World,
-  work: (proxy: PostgresProxy) => Promise<T>,
+  work: (proxy: SourceProxy) => Promise<T>,
 ): Promise<T> {
-  const proxy = await postgresProxy(Number(new URL(url).port));
-  world.sourceOf = sourceThrough(url, proxy.port);
+  const proxy = await kind.proxy(kind.port);
+  world.sourceOf = kind.sourceThrough(proxy.port);
   try {
     return await work(proxy);
   } finally {
@@ -61,31 +62,36 @@ async function withProxy<T>(
   }
 }
 
-export async function sourceCases(url: string, stages: readonly Stage[]): Promise<SourceCase[]> {
+async function sourceCases(kind: SourceKind, stages: readonly Stage[]): Promise<SourceCase[]> {
   const cases: SourceCase[] = [];
   for (const stage of stages) {
     const world = await stage.world.copyWorld();
-    const requests = await withProxy(url, world, async (proxy) => {
+    const requests = await withProxy(kind, world, async (proxy) => {
       await answered(begin(stage, world, null));
       return [...proxy.requests];
     });
     for (const [at, request] of requests.entries()) {
-      for (const { fault, appliesTo } of faults) {
-        if (appliesTo(request)) cases.push({ stage, at, request, fault });
+      for (const fault of faults) {
+        if (applies(fault, request, kind)) cases.push({ stage, at, request, fault });
       }
     }
   }
   return cases;
 }
 
-async function sourceCase(url: string, one: SourceCase, number: number, tally: Tally): Promise<string[]> {
+async function sourceCase(
+  kind: SourceKind,
+  one: SourceCase,
+  number: number,
+  tally: Tally,
+): Promise<string[]> {
   const { stage, at, fault } = one;
   const world = await stage.world.copyWorld();
   const wrong: string[] = [];
-  await withProxy(url, world, async (proxy) => {
+  await withProxy(kind, world, async (proxy) => {
     proxy.arm(at, fault);
     const patient = world.sourceOf;
-    if (fault === 'silent') world.sourceOf = sourceThrough(url, proxy.port, { silenceMsMax });
+    if (fault === 'silent') world.sourceOf = kind.sourceThrough(proxy.port, silenceMsMax);
     const ended = await begin(stage, world, null).ended;
     world.sourceOf = patient;
     if (proxy.requests.length <= at) wrong.push('the fault was not met');
@@ -117,18 +123,34 @@ async function orRedriven(stage: Stage, world: World, answer: unknown): Promise<
   }
 }
 
-export async function runSourceCases(
-  url: string,
+async function runSourceCases(
+  kind: SourceKind,
   cases: readonly SourceCase[],
   tally: Tally,
 ): Promise<string[]> {
   const wrong: string[] = [];
   await inParallel([...cases.entries()], 6, async ([number, one]) => {
     tally.cases++;
-    const found = await withinLimit(sourceCase(url, one, number, tally)).catch((error: unknown) => [
+    const found = await withinLimit(sourceCase(kind, one, number, tally)).catch((error: unknown) => [
       String((error as Error).stack),
     ]);
     wrong.push(...found.map((what) => `${titleOf(one)} → ${what}`));
   });
   return wrong;
+}
+
+/** Every case of a database, with the least that there must be of them. */
+export async function everyRequestBroken(kind: SourceKind, cloud: MatrixCloud): Promise<void> {
+  const direct = kind.sourceThrough(kind.port);
+  const stages = (await stagesOfRun(cloud, direct)).filter(({ name }) => name !== 'publish');
+  const cases = await sourceCases(kind, stages);
+  const requests = new Set(cases.map(({ stage, at }) => `${stage.name} ${at}`)).size;
+  expect(cases.filter(({ fault }) => fault === 'cut after the first row').length).toBeGreaterThanOrEqual(2);
+  expect(requests).toBeGreaterThan(30);
+  expect(cases.length).toBeGreaterThan(requests * 5);
+  const tally = newTally();
+  const wrong = await runSourceCases(kind, cases, tally);
+  say(`faults of ${kind.name}, at ${requests} requests`, tally);
+  expect(wrong).toEqual([]);
+  expect(tally).toEqual(spotless(tally));
 }

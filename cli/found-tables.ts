@@ -1,6 +1,6 @@
 /** The tables of a live database, and a definition made of them. */
 import { stringify } from 'yaml';
-import { formatTableName } from '../core/definition/table-name.ts';
+import { formatTableName, parseTableName } from '../core/definition/table-name.ts';
 import { TidemarkError } from '../core/errors.ts';
 import type { ListedTable, Source } from '../core/sources/source.ts';
 import { keyWords } from './key-words.ts';
@@ -46,9 +46,14 @@ async function howCopied(
     const words = [`a ${one.kind}: name columns that are unique together, as its key`];
     return { entry: null, words: [`{ name: ${scalar(table)}, key: [...] }`, ...words] };
   }
+  if (/\$\{/.test(table)) {
+    const words = 'its name holds ${, where a definition asks the environment: it cannot be named';
+    return { entry: null, words: [scalar(table), words] };
+  }
   if (before >= describedMax) return { entry: scalar(table), words: ['not looked at: there are many'] };
   try {
     const { key, columns, notes } = await source.describe(one);
+    if (columns.length === 0) return { entry: null, words: [scalar(table), 'it has no columns'] };
     const words = `key ${keyWords(key)}; ${counted(columns.length, 'column')}`;
     return { entry: scalar(table), words: [words, ...notes] };
   } catch (error) {
@@ -57,8 +62,12 @@ async function howCopied(
   }
 }
 
-/** A text as YAML has it, on one line. */
-const scalar = (text: string): string => stringify(text, { lineWidth: 0 }).trim();
+/** A name as YAML has it, on one line, and as no pattern. */
+function scalar(text: string): string {
+  const { schema, table } = parseTableName(text)!;
+  const word = (name: string): string => (/[".*?]/.test(name) ? `"${name.replaceAll('"', '""')}"` : name);
+  return stringify(`${word(schema)}.${word(table)}`, { lineWidth: 0 }).trim();
+}
 
 /** Nothing of a name or of a message ends a comment. */
 const comment = (text: string): string => text.replaceAll(/\s+/g, ' ');

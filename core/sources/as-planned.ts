@@ -40,14 +40,14 @@ export function asPlanned<Table extends KnownTable>(
       return { ...field, at: field.at - catalog.columns.length + columns.length };
     return { ...field, at: columns.findIndex(({ name }) => name === field.name) };
   });
-  return { ...catalog, columns, key };
+  // where the rows lay then is what they are held against
+  return { ...catalog, columns, key, description: { ...catalog.description, key: planned.key } };
 }
 
 const namesOf = (columns: readonly KeyColumn[]): string => columns.map(({ column }) => column).join(', ');
 
 /** What has become of the key; null: nothing. */
 function keyProblem(planned: Key, now: Key): string | null {
-  if (planned.by === 'place' && now.by === 'place') return planned.state === now.state ? null : rowsMoved;
   if (planned.by !== 'columns' || now.by !== 'columns') return null;
   if (namesOf(planned.columns) !== namesOf(now.columns))
     return `it was read by ${namesOf(planned.columns)}, whose index orders them by ${namesOf(now.columns)} now`;
@@ -58,7 +58,3 @@ function keyProblem(planned: Key, now: Key): string | null {
   }
   return null;
 }
-
-/** Of a table that is read by where its rows lie. */
-export const rowsMoved =
-  'its rows have been updated or written anew since it was planned; without a key to go by, some of them may be missing or doubled';

@@ -34,9 +34,10 @@ describe('of PostgreSQL', () => {
       CREATE SCHEMA sales; CREATE TABLE sales."Odd: #name" (id uuid PRIMARY KEY);
       CREATE TABLE parted (id int PRIMARY KEY) PARTITION BY HASH (id);
       CREATE TABLE parted_0 PARTITION OF parted FOR VALUES WITH (MODULUS 1, REMAINDER 0);
-      CREATE TABLE denied (id int PRIMARY KEY);
+      CREATE TABLE denied (id int PRIMARY KEY); CREATE TABLE "*" (id int PRIMARY KEY);
+      CREATE TABLE "a\${HOME}b" (id int PRIMARY KEY); CREATE TABLE nothing_in ();
       CREATE ROLE me LOGIN PASSWORD 'geheim'; GRANT USAGE ON SCHEMA sales TO me;
-      GRANT SELECT ON orders, lines, log, recent, parted, sales."Odd: #name" TO me`);
+      GRANT SELECT ON "*", "a\${HOME}b", nothing_in, orders, lines, log, recent, parted, sales."Odd: #name" TO me`);
     url = db.urlFor({ user: 'me', password: 'geheim' });
   });
   afterAll(() => db?.stop());
@@ -45,7 +46,7 @@ describe('of PostgreSQL', () => {
     const made = await tidemark('pg', url, 'init');
     expect(made.exitCode, made.stdout + made.stderr).toBe(0);
     expect(made.stdout).toMatch(
-      /pg\.yaml: 5 tables of PostgreSQL 17.*; 2 more, commented out, with the reason/,
+      /pg\.yaml: 6 tables of PostgreSQL 17.*; 4 more, commented out, with the reason/,
     );
     const text = await written('pg');
     expect(text).not.toContain('geheim');
@@ -53,11 +54,16 @@ describe('of PostgreSQL', () => {
       'name: postgres',
       'source: { type: postgres, url: "${DATABASE_URL}" }',
       'tables:',
+      expect.stringMatching(/^ {2}- public\."\*" # .*; key id integer; 1 column$/),
+      '  # - public.a${HOME}b',
+      '  #   its name holds ${, where a definition asks the environment: it cannot be named',
       '  # - public.denied',
       '  #   TableDenied: public.denied: no SELECT right on id',
       '  - public.lines # size unknown until ANALYZE; key order_id integer, n integer; 2 columns',
       expect.stringMatching(/^ {2}- public\.log # .*; key none: by place; 1 column$/),
       expect.stringMatching(/^ {4}# has no key: it is read by where its rows lie/),
+      '  # - public.nothing_in',
+      '  #   it has no columns',
       expect.stringMatching(/^ {2}- public\.orders # about 300 rows, .*kB; key id integer; 2 columns$/),
       expect.stringMatching(/^ {2}- public\.parted # .*; key id integer; 1 column$/),
       '  # - { name: public.recent, key: [...] }',
@@ -72,11 +78,12 @@ describe('of PostgreSQL', () => {
     const checked = await tidemark('pg', url, 'check');
     expect(checked.exitCode, checked.stdout).toBe(0);
     expect(checked.stdout).toContain(
-      'its account may do more than read these tables: it may read the table public.recent, which the definition does not name',
+      'its account may do more than read these tables: it may read the tables public.a${HOME}b, public.nothing_in, public.recent, which the definition does not name',
     );
     const run = await tidemark('pg', url, 'run', '--json');
     expect(run.exitCode, run.stdout + run.stderr).toBe(0);
     expect(JSON.parse(run.stdout).tables).toMatchObject([
+      { table: 'public.*', rows: 0 },
       { table: 'public.lines', rows: 1 },
       { table: 'public.log', rows: 0 },
       { table: 'public.orders', rows: 300 },

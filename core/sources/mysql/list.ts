@@ -24,10 +24,10 @@ export async function listTables(session: Session, columns: readonly string[]): 
   const found = columns.length === 0 ? [] : await session.query(where, columnsQuery(columns));
   const columnsByTable = new Map<string, string[]>();
   for (const [schema, table, column] of found as string[][]) {
-    // the server takes upper and lower case for the same
-    if (!columns.includes(column!)) continue;
     const name = formatTableName({ schema: schema!, table: table! });
-    columnsByTable.set(name, [...(columnsByTable.get(name) ?? []), column!]);
+    // as they were asked for: to the server, upper and lower case are the same
+    const asked = columns.filter((one) => one.toLowerCase() === column!.toLowerCase());
+    columnsByTable.set(name, [...(columnsByTable.get(name) ?? []), ...asked]);
   }
   return rows.map(([schema, table, type, estimate, bytes]) => {
     const name = { schema: schema!, table: table! };

@@ -15,6 +15,7 @@ import type {
 import { noWishes, wishesOf } from '../table-wishes.ts';
 import { type Access, accessOf, openWith } from './access.ts';
 import { type Address, placeOf } from './address.ts';
+import { asSpelled } from './as-spelled.ts';
 import { type CatalogTable, readCatalog } from './catalog.ts';
 import { type Session, withinMs } from './connect.ts';
 import { listTables } from './list.ts';
@@ -58,7 +59,8 @@ export function mysqlSource(options: MysqlSourceOptions): Source {
   const { open, borrow, giveBack, inTurn } = pool;
 
   async function describe(session: Session, table: TableName, wishes: Partial<TableWishes> = {}) {
-    const { description } = await readCatalog(session, table, { ...noWishes, ...wishes }, null);
+    const spelled = await asSpelled(session, table, { ...noWishes, ...wishes });
+    const { description } = await readCatalog(session, table, spelled, null);
     return description;
   }
 

@@ -7,6 +7,7 @@ import { type Collation, readCollation } from './collation.ts';
 import { addedColumn, type CatalogColumn, readColumns } from './columns.ts';
 import type { Session } from './connect.ts';
 import { identifier, qualified } from './literals.ts';
+import { placeState } from './place-state.ts';
 import { findRelation, type Relation } from './relation.ts';
 import { type ChosenKey, chooseKey, noteOf } from './table-key.ts';
 import { type KeyWire, keyWires } from './type-map.ts';
@@ -172,7 +173,8 @@ async function describedKey(
   key: readonly CatalogKeyColumn[],
 ): Promise<Key> {
   if (chosen.by === 'nothing') return { by: 'nothing' };
-  if (chosen.by === 'place') return { by: 'place', state: await placeState(session, where, relation) };
+  if (chosen.by === 'place')
+    return { by: 'place', state: JSON.stringify(await placeState(session, where, relation.id)) };
   return {
     by: 'columns',
     columns: chosen.columns.map(({ column }, i) => ({
@@ -181,17 +183,4 @@ async function describedKey(
       ...(key[i]?.collation && { collation: key[i].collation.description }),
     })),
   };
-}
-
-/**
- * Stands for where the rows of a table lie: its file, and how many updates (each moves a row) the statistics have
- * counted. They come late by up to a second, by more where the one who writes does nothing else afterwards.
- */
-export async function placeState(
-  session: Session,
-  where: string,
-  { id, file }: Pick<Relation, 'id' | 'file'>,
-): Promise<string> {
-  const [row] = await session.query(where, 'SELECT pg_stat_get_tuples_updated($1::oid)', [id]);
-  return `${file}/${row?.[0] ?? 0}`;
 }

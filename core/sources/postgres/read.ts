@@ -2,18 +2,18 @@
 import { formatTableName } from '../../definition/table-name.ts';
 import { TidemarkError } from '../../errors.ts';
 import type { Batch } from '../../formats/column.ts';
-import { rowsMoved } from '../as-planned.ts';
 import { readBatches } from '../reading/read-batches.ts';
 import { lastKeyOf, type RowForm, rowDecoder } from '../reading/row-decoder.ts';
 import { runStatements } from '../reading/statement-queue.ts';
 import type { KeyRange, ReadLimits } from '../source.ts';
-import { type CatalogTable, placeState } from './catalog.ts';
+import type { CatalogTable } from './catalog.ts';
 import { columnDecoder } from './column-decoders.ts';
 import type { CatalogColumn } from './columns.ts';
 import type { Session } from './connect.ts';
 import { type CopyConnection, copyConnection } from './copy-connection.ts';
 import { copyFrames } from './copy-frames.ts';
 import { keyText } from './keys.ts';
+import { isUnmoved, type PlaceState, placeState } from './place-state.ts';
 
 export type Sessions = {
   open(): Promise<Session>;
@@ -45,6 +45,12 @@ export async function* readRange(
   range: KeyRange,
   limits: ReadLimits,
 ): AsyncGenerator<Batch, void, undefined> {
+  try {
+    await checkUnmoved(first, table);
+  } catch (error) {
+    sessions.giveBack(first);
+    throw error;
+  }
   const form = rowForm(table);
   const connect = (session: Session): CopyConnection => copyConnection(session, table, range.upTo);
   const statements = runStatements({
@@ -67,12 +73,14 @@ export async function* readRange(
   }
 }
 
-/** Before the last part of the range is committed: its rows, and those of the ranges before, lie where they lay. */
-async function checkUnmoved(session: Session, table: CatalogTable): Promise<void> {
-  const { description, tableId: id } = table;
+/** Before the first row, and before the last part of the range is committed: all rows lie where they lay. */
+async function checkUnmoved(session: Session, { description, tableId }: CatalogTable): Promise<void> {
+  const { key } = description;
+  if (key.by !== 'place') return;
   const where = formatTableName(description);
-  const [row] = await session.query(where, 'SELECT pg_relation_filenode($1::oid)', [id]);
-  const state = await placeState(session, where, { id, file: Number(row?.[0]) });
-  if (description.key.by === 'place' && state !== description.key.state)
-    throw new TidemarkError('TableChanged', `${where}: ${rowsMoved}`);
+  if (isUnmoved(JSON.parse(key.state) as PlaceState, await placeState(session, where, tableId))) return;
+  throw new TidemarkError(
+    'TableChanged',
+    `${where}: its rows have been updated or written anew since it was planned, or the server has begun to count anew; without a key to go by, some of them may be missing or doubled`,
+  );
 }

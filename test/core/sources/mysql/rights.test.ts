@@ -104,14 +104,25 @@ describe.skipIf(noMariadb)('accounts and what they see', () => {
     await second!.close();
   });
 
-  test('what there is: tables by patterns, views not; the columns that were asked for, by their case', async () => {
+  test('what is said of a column holds however the table spells it', async () => {
+    const source = mysqlSource({ url: db.url });
+    const other = { schema: db.database, table: 'other' };
+    const masked = await source.describe(other, { mask: { secret: 'hash' } });
+    expect(masked.columns[1]).toMatchObject({ name: 'Secret', mask: 'hash' });
+    const left = await source.describe(other, { excludeColumns: ['SECRET'], key: ['ID'] });
+    expect(left.columns.map(({ name }) => name)).toEqual(['id']);
+    await source.close();
+  });
+
+  test('what there is: tables by patterns, views not; the columns that were asked for', async () => {
     const source = mysqlSource({ url: db.url });
     const listed = (await source.list(['secret', 'id'])).filter(({ schema }) => schema === db.database);
     await source.close();
     expect(listed.map(({ table, kind, byPattern, columns }) => [table, kind, byPattern, columns])).toEqual([
       ['odd `name', 'table', true, ['id']],
       ['orders', 'table', true, ['id', 'secret']],
-      ['other', 'table', true, ['id']],
+      // as it was asked for: to the server, upper and lower case are the same
+      ['other', 'table', true, ['id', 'secret']],
       ['seen', 'view', false, ['id']],
     ]);
     const poor = sourceOf('more');

@@ -73,6 +73,23 @@ test.each([
   });
 });
 
+test.each([
+  ['counts that begin anew', "SELECT pg_stat_reset_single_table_counters('log'::regclass)"],
+  ['a server that counts no more', 'ALTER SYSTEM SET track_counts = off'],
+])('%s, between plan and read: nothing is taken for untouched', async (_, sql) => {
+  const table = await source.describe(publicTable('log'));
+  const { max } = await source.measure(table, 20);
+  await db.sql(sql);
+  await db.sql('SELECT pg_reload_conf(), pg_stat_force_next_flush(), pg_sleep(0.2)');
+  const reading = async () => {
+    const fresh = postgresSource({ url: db.url });
+    await readWhole(fresh, table, { after: null, upTo: max as string }).finally(() => fresh.close());
+  };
+  await expect(reading()).rejects.toMatchObject({ code: expect.stringMatching(/TableChanged|KeyMissing/) });
+  await db.sql('ALTER SYSTEM RESET track_counts');
+  await db.sql('SELECT pg_reload_conf(), pg_sleep(0.2)');
+});
+
 test('an update while it is read: noticed before the range is complete', async () => {
   const table = await source.describe(publicTable('log'));
   const { max } = await source.measure(table, 20);

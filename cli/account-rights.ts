@@ -14,7 +14,7 @@ const lookers = 1;
 
 /**
  * What the account of each source may do beyond reading what a run would, and statements for one that may do just that.
- * @param tables of a run that began now, with how each would be copied; null: it cannot be planned
+ * @param tables of a run that began now, with how each would be copied; null: it may not be read
  */
 export async function accountRights(
   sources: NamedSources,

@@ -6,6 +6,7 @@ import type { Definition } from '../../core/definition/options.ts';
 import { referencedVariables } from '../../core/definition/references.ts';
 import { sourceNamed } from '../../core/definition/source-named.ts';
 import { parseTableName } from '../../core/definition/table-name.ts';
+import { tableOptions } from '../../core/definition/table-options.ts';
 import { parseTablePattern } from '../../core/definition/table-pattern.ts';
 import { TidemarkError } from '../../core/errors.ts';
 import { defaultCompression, loadCodec } from '../../core/formats/parquet/codec.ts';
@@ -131,6 +132,10 @@ function rightsFinding({ source, beyond, grants }: AccountRights): Finding {
   return { ...remark('database', null, text), grants };
 }
 
+/** Its name is the lake's, and no table's to be granted. */
+const isOfSeveral = (definition: Definition, name: string): boolean =>
+  tableOptions(definition, parseTableName(name)!).from !== undefined;
+
 /** One of `sources`: what is wrong with it concerns the tables that come from it. */
 async function checkOther(sources: NamedSources, name: string): Promise<Finding> {
   try {
@@ -155,7 +160,7 @@ async function checkSource(
     for (const name of Object.keys(definition.sources)) findings.push(await checkOther(sources, name));
     const preview = await previewRun(sources, definition);
     tables = preview.tables.filter((name) => !preview.empty.has(name));
-    const plans = new Map<string, TablePlan | null>(tables.map((name) => [name, null]));
+    const plans = new Map<string, TablePlan | null>();
     findings.push(...preview.notes.map((note) => remark('definition', null, note)));
     for (const name of preview.tables) {
       try {
@@ -164,6 +169,9 @@ async function checkSource(
         findings.push(...tableFindings(name, planned));
       } catch (error) {
         findings.push(bad('table', name, error));
+        // what is not there, or cannot be copied, needs no rights
+        if (error instanceof TidemarkError && error.code === 'TableDenied' && !isOfSeveral(definition, name))
+          plans.set(name, null);
         // without the database, every other table would say the same
         if (error instanceof TidemarkError && error.code === 'SourceUnavailable') break;
       }

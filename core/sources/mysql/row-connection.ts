@@ -3,6 +3,7 @@ import { formatTableName } from '../../definition/table-name.ts';
 import { TidemarkError } from '../../errors.ts';
 import { wholeStatementMs } from '../in-one-piece.ts';
 import type { RowConnection } from '../reading/statement-queue.ts';
+import { repeatedKey } from '../repeated-key.ts';
 import { type CatalogTable, tableIdentity } from './catalog.ts';
 import { type Session, withinMs } from './connect.ts';
 import { serverFailure, sourceFailure } from './errors.ts';
@@ -74,12 +75,9 @@ async function checkTable(session: Session, table: CatalogTable, after: string |
       `${where}: it has been altered, or dropped and made anew, while it was read`,
     );
   if (repeated === null) return;
-  const names = key.map(({ name }) => name).join(', ');
-  throw new TidemarkError(
-    'KeyViolated',
-    key.length === 1
-      ? `${where}: the key column ${names} has the same value twice`
-      : `${where}: the key columns ${names} have the same value twice`,
+  throw repeatedKey(
+    where,
+    key.map(({ name }) => name),
   );
 }
 

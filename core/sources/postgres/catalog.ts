@@ -100,7 +100,7 @@ export async function readCatalog(
       table: name.table,
       identity: `${database}/${relation.id}`,
       columns: columns.map(({ wire, typeId, modifier, castType, collated, isEnum, ...column }) => column),
-      key: await describedKey(session, where, relation, chosen, key),
+      key: await describedKey(session, where, relation, chosen, key, planned),
       ...(wishes.where !== null && { where: wishes.where }),
       notes: descriptionNotes,
     },
@@ -171,8 +171,11 @@ async function describedKey(
   relation: Relation,
   chosen: ChosenKey,
   key: readonly CatalogKeyColumn[],
+  planned: Key['by'] | null,
 ): Promise<Key> {
   if (chosen.by === 'nothing') return { by: 'nothing' };
+  // of a run that is under way the plan has it, and whoever reads asks for today's
+  if (chosen.by === 'place' && planned !== null) return { by: 'place', state: '' };
   if (chosen.by === 'place')
     return { by: 'place', state: JSON.stringify(await placeState(session, where, relation.id)) };
   return {

@@ -2,6 +2,7 @@
 import { formatTableName } from '../../definition/table-name.ts';
 import { TidemarkError } from '../../errors.ts';
 import type { RowConnection } from '../reading/statement-queue.ts';
+import { repeatedKey } from '../repeated-key.ts';
 import type { CatalogTable } from './catalog.ts';
 import type { Session } from './connect.ts';
 import { type DescribedColumn, sendStatement } from './copy-stream.ts';
@@ -31,11 +32,9 @@ export function copyConnection(session: Session, table: CatalogTable, upTo: stri
         },
         selected(first, select) {
           if (select === 0)
-            throw new TidemarkError(
-              'KeyViolated',
-              table.key.length === 1
-                ? `${where}: the key column ${names} has the same value twice`
-                : `${where}: the key columns ${names} have the same value twice`,
+            throw repeatedKey(
+              where,
+              table.key.map(({ name }) => name),
             );
           throw new TidemarkError(
             'TableChanged',

@@ -90,8 +90,7 @@ export function postgresSource(options: PostgresSourceOptions): Source {
       giveBack(session);
       throw error;
     }
-    const sessions = { open, giveBack };
-    yield* readRange(session, sessions, catalog, range, limits);
+    yield* readRange(session, { open, giveBack }, catalog, range, limits);
   }
 
   return {

@@ -5,6 +5,7 @@ import type { Batch } from '../../formats/column.ts';
 import { readBatches } from '../reading/read-batches.ts';
 import { lastKeyOf, type RowForm, rowDecoder } from '../reading/row-decoder.ts';
 import { runStatements } from '../reading/statement-queue.ts';
+import type { SessionPool } from '../session-pool.ts';
 import type { KeyRange, ReadLimits } from '../source.ts';
 import type { CatalogTable } from './catalog.ts';
 import { columnDecoder } from './column-decoders.ts';
@@ -14,12 +15,6 @@ import { type CopyConnection, copyConnection } from './copy-connection.ts';
 import { copyFrames } from './copy-frames.ts';
 import { keyText } from './keys.ts';
 import { isUnmoved, type PlaceState, placeState } from './place-state.ts';
-
-export type Sessions = {
-  open(): Promise<Session>;
-  /** null: the session is of no use any more */
-  giveBack(session: Session | null): void;
-};
 
 /** A numeric's display scale says nothing about its value: 1.0 is 1.00. */
 const displayScale = [6, 8] as const;
@@ -40,7 +35,7 @@ function rowForm(table: CatalogTable): RowForm<CatalogColumn> {
 /** See `Source.read`. @param table as the catalog has it now, narrowed to the columns to read */
 export async function* readRange(
   first: Session,
-  sessions: Sessions,
+  sessions: Pick<SessionPool<Session>, 'open' | 'giveBack'>,
   table: CatalogTable,
   range: KeyRange,
   limits: ReadLimits,

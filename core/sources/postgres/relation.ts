@@ -8,8 +8,6 @@ import { missingTable } from './missing-table.ts';
 export type Relation = {
   readonly id: number;
   readonly kind: 'table' | 'partitioned table' | 'view' | 'materialized view' | 'foreign table';
-  /** of its storage; changes when the rows are written anew: VACUUM FULL, CLUSTER, TRUNCATE, REFRESH */
-  readonly file: number;
   readonly children: number;
   /** of the last ANALYZE; below 0: there was none */
   readonly rows: number;
@@ -40,14 +38,13 @@ export async function findRelation(session: Session, name: TableName): Promise<R
     where,
     `SELECT c.oid, c.relkind, has_schema_privilege(n.oid, 'USAGE'), row_security_active(c.oid), c.reltuples,
        CASE WHEN c.relkind IN ('r', 'm') THEN pg_table_size(c.oid) ELSE 0 END,
-       CASE WHEN c.relkind = 'r' THEN (SELECT count(*) FROM pg_inherits i WHERE i.inhparent = c.oid) ELSE 0 END,
-       c.relfilenode
+       CASE WHEN c.relkind = 'r' THEN (SELECT count(*) FROM pg_inherits i WHERE i.inhparent = c.oid) ELSE 0 END
      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
      WHERE n.nspname = $1 AND c.relname = $2`,
     [name.schema, name.table],
   );
   if (row === undefined) throw await missingTable(session, name);
-  const [id, letter, usage, rowSecurity, rows, bytes, children, file] = row;
+  const [id, letter, usage, rowSecurity, rows, bytes, children] = row;
   const kind = kinds[letter ?? ''];
   if (kind === undefined)
     throw new TidemarkError(
@@ -64,7 +61,6 @@ export async function findRelation(session: Session, name: TableName): Promise<R
   return {
     id: Number(id),
     kind,
-    file: Number(file),
     children: Number(children),
     rows: Number(rows),
     bytes: Number(bytes),

@@ -6,6 +6,7 @@
 import { type ErrorCode, TidemarkError } from '../../errors.ts';
 import type { ColumnVector } from '../../formats/column.ts';
 import { joinKey } from '../key-text.ts';
+import { repeatedKey } from '../repeated-key.ts';
 import type { SourceColumn } from '../source.ts';
 import type { Segment } from './segment.ts';
 import { clear, type GrowingVector, growingVector, reserveRows } from './vectors.ts';
@@ -118,15 +119,6 @@ export function rowDecoder<Column extends SourceColumn>(form: RowForm<Column>): 
   let rows = 0;
   let firstKey = '';
 
-  const violated = (field: KeyField, what: string): never => {
-    const names =
-      what === 'is NULL' || key.length === 1 ? field.name : key.map(({ name }) => name).join(', ');
-    throw new TidemarkError(
-      'KeyViolated',
-      `${form.name}: the key column${names.includes(', ') ? 's' : ''} ${names} ${what}`,
-    );
-  };
-
   /** Whether a row's value of a key column is that of the row before. */
   function isRepeated(field: KeyField, bytes: Buffer, row: number): boolean {
     const at = field.at * strideRows + row;
@@ -144,7 +136,9 @@ export function rowDecoder<Column extends SourceColumn>(form: RowForm<Column>): 
   function checkKeys(bytes: Buffer, count: number): void {
     for (const field of key) {
       const from = field.at * strideRows;
-      for (let i = from; i < from + count; i++) if ((offsets[i] as number) < 0) violated(field, 'is NULL');
+      for (let i = from; i < from + count; i++)
+        if ((offsets[i] as number) < 0)
+          throw new TidemarkError('KeyViolated', `${form.name}: the key column ${field.name} is NULL`);
     }
     const [probable] = compared;
     if (probable === undefined) return;
@@ -152,7 +146,11 @@ export function rowDecoder<Column extends SourceColumn>(form: RowForm<Column>): 
       let repeated = isRepeated(probable, bytes, row);
       for (let i = 1; repeated && i < compared.length; i++)
         repeated = isRepeated(compared[i] as KeyField, bytes, row);
-      if (repeated) violated(probable, `${key.length > 1 ? 'have' : 'has'} the same value twice`);
+      if (repeated)
+        throw repeatedKey(
+          form.name,
+          key.map(({ name }) => name),
+        );
     }
     for (const [field, last] of remembered) {
       const at = field.at * strideRows + count - 1;
